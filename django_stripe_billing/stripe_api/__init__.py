@@ -1,0 +1,18 @@
+"""The only package that imports `stripe`."""
+
+from .client import Answer, request
+from .errors import without_secrets
+from .pages import Page, fetch_subscription, pages
+from .signatures import verify
+from .transport import CallableHTTPClient
+
+__all__ = [
+    "Answer",
+    "CallableHTTPClient",
+    "Page",
+    "fetch_subscription",
+    "pages",
+    "request",
+    "verify",
+    "without_secrets",
+]

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class StripeBillingConfig(AppConfig):
+    name = "django_stripe_billing"
+    label = "stripe_billing"
+    verbose_name = _("Stripe billing")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks  # noqa: F401 - importing registers the system checks

@@ -1,0 +1,1 @@
+"""System checks: every wrong setting has one, with the mend."""

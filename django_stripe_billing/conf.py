@@ -1,0 +1,85 @@
+"""The settings, read when they are used, so that overriding one in a test just works."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from .rules.entitlements import Policy
+
+STRIPE_API_BASE = "https://api.stripe.com"
+
+DEFAULTS: dict[str, Any] = {
+    "API_KEY": "",
+    "API_BASE": "",
+    "WEBHOOK_SECRETS": [],
+    "WEBHOOK_TOLERANCE": 300,
+    "WEBHOOK_MAX_BYTES": 1_000_000,
+    "SUBSCRIBER": "django_stripe_billing.subscribers.request_user",
+    "CUSTOMER_DETAILS": "django_stripe_billing.subscribers.customer_details",
+    "LEEWAY": timedelta(days=3),
+    "GRACE": timedelta(days=7),
+    "PRICES": None,
+    "PRICING_URL": "/",
+    "PORTAL_RETURN_URL": "/",
+    "MAX_NETWORK_RETRIES": 2,
+    "TIMEOUT": 30,
+    "HTTP_CLIENT": None,
+}
+"""Every key of the `STRIPE_BILLING` dict with its default; documented in docs/settings.md."""
+
+
+class Settings:
+    """Attribute access to `settings.STRIPE_BILLING`, defaults filled in."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in DEFAULTS:
+            raise AttributeError(name)
+        given = getattr(django_settings, "STRIPE_BILLING", {})
+        return given[name] if name in given else DEFAULTS[name]
+
+    def callable(self, name: str) -> Any:
+        """The function that a setting names by dotted path, or is."""
+        value = getattr(self, name)
+        if not isinstance(value, str):
+            return value
+        try:
+            return import_string(value)
+        except ImportError as error:
+            raise ImproperlyConfigured(f'STRIPE_BILLING["{name}"]: {error}') from error
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the API key is a live one."""
+        return "_live_" in str(self.API_KEY)[:12]
+
+    @property
+    def api_base(self) -> str:
+        """Where Stripe's API is, without a trailing slash."""
+        return str(self.API_BASE or STRIPE_API_BASE).rstrip("/")
+
+    @property
+    def webhook_secrets(self) -> list[str]:
+        """The signing secrets that are not blank."""
+        return [secret for secret in self.WEBHOOK_SECRETS if secret and secret.strip()]
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(
+            leeway_seconds=int(self.LEEWAY.total_seconds()),
+            grace_seconds=int(self.GRACE.total_seconds()),
+        )
+
+
+settings = Settings()
+
+
+def subscriber_model() -> str:
+    """The label of the model that pays, `app.Model`."""
+    return str(
+        getattr(django_settings, "STRIPE_BILLING_SUBSCRIBER_MODEL", django_settings.AUTH_USER_MODEL)
+    )

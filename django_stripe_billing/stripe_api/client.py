@@ -1,0 +1,100 @@
+"""The one client of Stripe: plain dicts in and out, our exceptions, the interval of each answer."""
+
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+import stripe
+
+from ..conf import settings
+from ..exceptions import StripeUnavailableError
+from ..rules.ordering import Interval, of_answer
+from .errors import translated
+
+stripe.enable_telemetry = False  # it would write a file into the user's home
+
+Method = Literal["get", "post", "delete"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What Stripe answered to one request."""
+
+    data: dict[str, Any]
+    interval: Interval
+    """When the answer was taken, on Stripe's clock."""
+    request_id: str
+    """`req_…`, what Stripe's support asks for."""
+
+
+def request(
+    method: Method,
+    path: str,
+    params: dict[str, Any] | None = None,
+    *,
+    account: str = "",
+    idempotency_key: str = "",
+) -> Answer:
+    """Call Stripe once, with the SDK's retries for lost connections and 5xx.
+
+    `params` is nested plain data; `account` acts as that connected account; `idempotency_key` makes a
+    repeated POST safe. Raises `StripeError` or one of its kinds.
+    https://docs.stripe.com/api
+    """
+    options: dict[str, Any] = {}
+    if account:
+        options["stripe_account"] = account
+    if idempotency_key:
+        options["idempotency_key"] = idempotency_key
+    started = time.monotonic()
+    with translated():
+        response = _client().raw_request(method, path, **(params or {}), **options)
+    data = response.data if isinstance(response.data, dict) else {}
+    return Answer(
+        data=data,
+        interval=_interval(response.headers, elapsed=time.monotonic() - started),
+        request_id=str(response.request_id or ""),
+    )
+
+
+def _interval(headers: Any, *, elapsed: float) -> Interval:
+    """The interval of an answer, from its Date header; an answer without one can't be placed."""
+    try:
+        date = parsedate_to_datetime(headers["Date"])
+    except (KeyError, TypeError, ValueError):
+        raise StripeUnavailableError(
+            "Stripe's answer has no readable Date header; a proxy may have removed it."
+        ) from None
+    return of_answer(date=int(date.timestamp()), elapsed=elapsed)
+
+
+def _client() -> stripe.StripeClient:
+    return _client_for(
+        settings.API_KEY,
+        settings.api_base,
+        settings.MAX_NETWORK_RETRIES,
+        settings.TIMEOUT,
+        settings.callable("HTTP_CLIENT"),
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _client_for(
+    api_key: str,
+    api_base: str,
+    max_network_retries: int,
+    timeout: float,
+    http_client: Any,
+) -> stripe.StripeClient:
+    if not api_key:
+        raise StripeUnavailableError('STRIPE_BILLING["API_KEY"] is empty.')
+    return stripe.StripeClient(
+        api_key,
+        base_addresses={"api": api_base},
+        max_network_retries=max_network_retries,
+        http_client=http_client or stripe.RequestsClient(timeout=timeout),
+    )

@@ -1,0 +1,61 @@
+"""Stripe's errors as ours, without anything secret in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import stripe
+
+from ..exceptions import (
+    StripeAuthenticationError,
+    StripeError,
+    StripeObjectMissingError,
+    StripeUnavailableError,
+)
+
+_SECRET = re.compile(r"\b(?:(?:sk|rk|pk)_(?:test|live)|whsec|ek)_[A-Za-z0-9_*]+")
+
+
+def without_secrets(text: str) -> str:
+    """The text with API keys and signing secrets, even masked ones, taken out."""
+    return _SECRET.sub("[secret]", text)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise our own exception for each of stripe-python's; the original is not chained.
+
+    The original carries the request's headers, and a traceback would print them.
+    """
+    try:
+        yield
+    except stripe.StripeError as error:
+        translation = _translate(error)
+    else:
+        return
+    raise translation
+
+
+def _translate(error: stripe.StripeError) -> StripeError:
+    inner = getattr(error, "error", None)
+    code = str(getattr(error, "code", None) or getattr(inner, "code", None) or "")
+    status = error.http_status or 0
+    return _kind(error, code=code, status=status)(
+        without_secrets(str(error.user_message or error)),
+        code=code,
+        param=str(getattr(error, "param", None) or ""),
+        status=status,
+        request_id=error.request_id or "",
+    )
+
+
+def _kind(error: stripe.StripeError, *, code: str, status: int) -> type[StripeError]:
+    if isinstance(error, (stripe.AuthenticationError, stripe.PermissionError)):
+        return StripeAuthenticationError
+    if status == 404 or code == "resource_missing":
+        return StripeObjectMissingError
+    if isinstance(error, (stripe.APIConnectionError, stripe.RateLimitError)) or status >= 500:
+        return StripeUnavailableError
+    return StripeError

@@ -1,0 +1,8 @@
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("billing/", include("django_stripe_billing.urls")),
+    path("api/billing/", include("django_stripe_billing.api.urls")),
+]
