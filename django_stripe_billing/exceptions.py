@@ -12,8 +12,8 @@ class BillingError(Exception):
 class StripeError(BillingError):
     """Stripe answered with an error, or did not answer.
 
-    Carries no secret: `code` is Stripe's error code, `param` the parameter at fault, `status` the HTTP
-    status (0 without an answer), `request_id` what Stripe's support asks for.
+    Carries no secret: `code` is Stripe's error code, `param` the parameter at fault, `status` the
+    HTTP status (0 without an answer), `request_id` what Stripe's support asks for.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
-# As in settings: the model that pays, by default the user.
+# As in the settings: the model that pays, by default the user.
 SUBSCRIBER_MODEL = getattr(
     settings, "STRIPE_BILLING_SUBSCRIBER_MODEL", settings.AUTH_USER_MODEL
 )
@@ -155,25 +155,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Entitlement',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source_kind', models.CharField(choices=[('subscription', 'subscription')], max_length=16, verbose_name='source')),
-                ('source_id', models.CharField(help_text="The subscription's Stripe id.", max_length=255, verbose_name='source id')),
-                ('ends_at', models.DateTimeField(blank=True, help_text='Empty: no end.', null=True, verbose_name='ends')),
-                ('limit', models.BigIntegerField(blank=True, help_text='Empty: without limit.', null=True, verbose_name='limit')),
-                ('reason', models.CharField(blank=True, default='', max_length=32, verbose_name='reason of the end')),
-                ('granted_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='granted')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entitlements', to='stripe_billing.customer', verbose_name='customer')),
-                ('feature', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entitlements', to='stripe_billing.feature', verbose_name='feature')),
-            ],
-            options={
-                'verbose_name': 'entitlement',
-                'verbose_name_plural': 'entitlements',
-                'ordering': ['pk'],
-            },
-        ),
-        migrations.CreateModel(
             name='Price',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -255,6 +236,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Entitlement',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('source_kind', models.CharField(choices=[('subscription', 'subscription')], max_length=16, verbose_name='source')),
+                ('source_id', models.CharField(help_text="The subscription's Stripe id.", max_length=255, verbose_name='source id')),
+                ('ends_at', models.DateTimeField(blank=True, help_text='Empty: no end.', null=True, verbose_name='ends')),
+                ('limit', models.BigIntegerField(blank=True, help_text='Empty: without limit.', null=True, verbose_name='limit')),
+                ('reason', models.CharField(blank=True, default='', max_length=32, verbose_name='reason of the end')),
+                ('granted_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='granted')),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entitlements', to='stripe_billing.customer', verbose_name='customer')),
+                ('feature', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entitlements', to='stripe_billing.feature', verbose_name='feature')),
+                ('subscription', models.ForeignKey(blank=True, editable=False, help_text="The source's row, where the source is a subscription.", null=True, on_delete=django.db.models.deletion.CASCADE, related_name='entitlements', to='stripe_billing.subscription', verbose_name='subscription')),
+            ],
+            options={
+                'verbose_name': 'entitlement',
+                'verbose_name_plural': 'entitlements',
+                'ordering': ['pk'],
+            },
+        ),
+        migrations.CreateModel(
             name='SubscriptionItem',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -288,14 +289,6 @@ class Migration(migrations.Migration):
             model_name='entitlementchange',
             index=models.Index(fields=['customer', '-id'], name='stripe_billing_chg_customer'),
         ),
-        migrations.AddIndex(
-            model_name='entitlement',
-            index=models.Index(fields=['ends_at'], name='stripe_billing_ent_ends_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='entitlement',
-            constraint=models.UniqueConstraint(fields=('customer', 'feature', 'source_kind', 'source_id'), name='stripe_billing_entitlement_source'),
-        ),
         migrations.AddConstraint(
             model_name='price',
             constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_price_stripe_id'),
@@ -311,6 +304,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='subscription',
             constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_subscription_stripe_id'),
+        ),
+        migrations.AddIndex(
+            model_name='entitlement',
+            index=models.Index(fields=['ends_at'], name='stripe_billing_ent_ends_at'),
+        ),
+        migrations.AddConstraint(
+            model_name='entitlement',
+            constraint=models.UniqueConstraint(fields=('customer', 'feature', 'source_kind', 'source_id'), name='stripe_billing_entitlement_source'),
         ),
         migrations.AddConstraint(
             model_name='subscriptionitem',

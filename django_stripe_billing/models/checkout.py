@@ -16,10 +16,10 @@ class CheckoutSession(models.Model):
     """
 
     account = models.CharField(_("account"), max_length=64, blank=True, default="")
-    stripe_id = models.CharField(
+    stripe_id = models.CharField(  # noqa: DJ001 - unique, and NULL may stand twice where '' may not
         _("Stripe id"),
         max_length=255,
-        null=True,  # noqa: DJ001 - NULL, not '', is what a unique constraint allows twice
+        null=True,
         blank=True,
     )
     customer = models.ForeignKey(

@@ -17,10 +17,10 @@ class Customer(MirroredModel):
     admin to link it.
     """
 
-    stripe_id = models.CharField(
+    stripe_id = models.CharField(  # noqa: DJ001 - unique, and NULL may stand twice where '' may not
         _("Stripe id"),
         max_length=255,
-        null=True,  # noqa: DJ001 - NULL, not '', is what a unique constraint allows twice
+        null=True,
         blank=True,
         help_text=_("cus_…; empty while the customer is being created in Stripe."),
     )

@@ -8,6 +8,7 @@ from ..rules.entitlements import Term
 from .catalog import Feature
 from .customers import Customer
 from .mirrored import to_datetime, to_second
+from .subscriptions import Subscription
 
 
 class SourceKind(models.TextChoices):
@@ -32,6 +33,16 @@ class Entitlement(models.Model):
     source_kind = models.CharField(_("source"), max_length=16, choices=SourceKind)
     source_id = models.CharField(
         _("source id"), max_length=255, help_text=_("The subscription's Stripe id.")
+    )
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("subscription"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.CASCADE,
+        related_name="entitlements",
+        help_text=_("The source's row, where the source is a subscription."),
     )
     ends_at = models.DateTimeField(_("ends"), null=True, blank=True, help_text=_("Empty: no end."))
     limit = models.BigIntegerField(

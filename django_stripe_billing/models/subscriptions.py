@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -90,11 +91,9 @@ class Subscription(MirroredModel):
 
     def take(self, snapshot: SubscriptionSnapshot) -> None:
         """Fill the row from a snapshot; the caller saves."""
-        created_at = to_datetime(snapshot.created)
-        assert created_at is not None
         self.status = snapshot.status
         self.livemode = snapshot.livemode
-        self.stripe_created_at = created_at
+        self.stripe_created_at = datetime.fromtimestamp(snapshot.created, UTC)
         self.start_at = to_datetime(snapshot.start_date)
         self.trial_start_at = to_datetime(snapshot.trial_start)
         self.trial_end_at = to_datetime(snapshot.trial_end)

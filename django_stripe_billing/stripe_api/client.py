@@ -41,8 +41,8 @@ def request(
 ) -> Answer:
     """Call Stripe once, with the SDK's retries for lost connections and 5xx.
 
-    `params` is nested plain data; `account` acts as that connected account; `idempotency_key` makes a
-    repeated POST safe. Raises `StripeError` or one of its kinds.
+    `params` is nested plain data; `account` acts as that connected account; `idempotency_key` makes
+    a repeated POST safe. Raises `StripeError` or one of its kinds.
     https://docs.stripe.com/api
     """
     options: dict[str, Any] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from ..exceptions import StripeUnavailableError
 from ..rules.json_values import identifier, objects
@@ -47,7 +48,7 @@ def pages(path: str, params: dict[str, Any] | None = None, *, account: str = "")
 
 def fetch_subscription(stripe_id: str, *, account: str = "") -> Answer:
     """A subscription with all its items: one call, or more when Stripe cuts the items short."""
-    answer = request("get", f"/v1/subscriptions/{stripe_id}", account=account)
+    answer = request("get", f"/v1/subscriptions/{quote(stripe_id, safe='')}", account=account)
     items = answer.data.get("items")
     if not isinstance(items, dict) or items.get("has_more") is not True:
         return answer

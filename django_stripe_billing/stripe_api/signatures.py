@@ -18,9 +18,9 @@ _TIMESTAMP = re.compile(r"(?:^|,)\s*t=([0-9]{1,12})(?:,|$)")
 def verify(payload: bytes, header: str) -> dict[str, Any]:
     """The JSON object in a webhook's raw body, if one of the configured secrets signed it.
 
-    `header` is `Stripe-Signature`. Raises SignatureError, which Django answers with 400: for a missing
-    or malformed header, a signature of none of the secrets, a timestamp further from now than the
-    tolerance in either direction, and a body that is no JSON object.
+    `header` is `Stripe-Signature`. Raises SignatureError, which Django answers with 400: for a
+    missing or malformed header, a signature of none of the secrets, a timestamp further from now
+    than the tolerance in either direction, and a body that is no JSON object.
     https://docs.stripe.com/webhooks#verify-manually
     """
     if not header or not header.isascii():

@@ -1,0 +1,58 @@
+"""Customers: readings from Stripe → rows."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from ..conf import settings
+from ..models import Customer, Subscription
+from ..rules.ordering import Interval, Verdict, join
+from ..rules.snapshots import CustomerSnapshot
+from .door import Cause
+from .mirror import judge_row
+from .stored import lock_customers
+from .subscriptions import recompute_subscriptions
+
+
+def apply_customer(
+    snapshot: CustomerSnapshot,
+    interval: Interval,
+    *,
+    account: str = "",
+    revision: int | None = None,
+    cause: Cause,
+) -> Verdict:
+    """Judge a reading of a customer and store it when it is newer.
+
+    A deleted customer never comes back, and what its subscriptions granted ends. Who the subscriber
+    is never comes from Stripe. `revision` is the one noted before a fetch by id.
+    """
+    with transaction.atomic():
+        row = lock_customers([snapshot.id], account=account, livemode=settings.livemode)[
+            snapshot.id
+        ]
+        if row.is_deleted:
+            return Verdict.SAME if snapshot.is_deleted else Verdict.STALE
+        if snapshot.is_deleted:
+            row.is_deleted = True
+            row.observe(join(row.interval, interval))
+            row.save(update_fields=["is_deleted", "observed_low", "observed_high", "revision"])
+            _revoke(row, cause=cause)
+            return Verdict.NEWER
+        same = (row.email, row.name, row.test_clock_id) == (
+            snapshot.email,
+            snapshot.name,
+            snapshot.test_clock_id,
+        )
+        verdict, joined = judge_row(row, interval, same_content=same, revision=revision)
+        if verdict is Verdict.NEWER:
+            row.email, row.name = snapshot.email, snapshot.name
+            row.livemode, row.test_clock_id = snapshot.livemode, snapshot.test_clock_id
+            row.observe(joined)
+            row.save()
+        return verdict
+
+
+def _revoke(customer: Customer, *, cause: Cause) -> None:
+    ids = Subscription.objects.filter(customer=customer).values_list("stripe_id", flat=True)
+    recompute_subscriptions(ids, account=customer.account, cause=cause)

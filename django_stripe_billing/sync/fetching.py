@@ -1,0 +1,116 @@
+"""Fetching from Stripe and applying, with no transaction open while Stripe is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from ..exceptions import StripeError, UnsettledError
+from ..models import Customer, Subscription
+from ..rules.ordering import Interval, Verdict
+from ..rules.snapshots import parse_customer, parse_subscription
+from ..stripe_api import fetch_subscription, pages, request
+from .customers import apply_customer
+from .door import Cause
+from .subscriptions import NO_ROW, Outcome, SubscriptionReading, apply_subscriptions
+
+ATTEMPTS = 5
+"""How often an object is fetched that keeps changing meanwhile."""
+
+
+def read_subscription(stripe_id: str, *, account: str = "") -> SubscriptionReading:
+    """Fetch a subscription by id, noting the stored revision before the request leaves.
+
+    Raises StripeError, and RuntimeError inside a transaction.
+    """
+    with transaction.atomic(durable=True):
+        revision = (
+            Subscription.objects.filter(account=account, stripe_id=stripe_id)
+            .values_list("revision", flat=True)
+            .first()
+        )
+    answer = fetch_subscription(stripe_id, account=account)
+    snapshot = parse_subscription(answer.data)
+    if snapshot is None or snapshot.id != stripe_id:
+        raise StripeError(f"Stripe's answer for subscription {stripe_id} can't be read.")
+    return SubscriptionReading(
+        snapshot=snapshot,
+        interval=answer.interval,
+        account=account,
+        revision=NO_ROW if revision is None else revision,
+    )
+
+
+def sync_subscription(
+    stripe_id: str, *, account: str = "", cause: Cause, attempts: int = ATTEMPTS
+) -> Outcome:
+    """Fetch a subscription by id and apply it, again while it changes meanwhile.
+
+    Raises UnsettledError after `attempts` fetches, StripeError when Stripe does not answer.
+    """
+    for _attempt in range(attempts):
+        reading = read_subscription(stripe_id, account=account)
+        [outcome] = apply_subscriptions([reading], cause=cause)
+        if outcome.verdict is not Verdict.AMBIGUOUS:
+            return outcome
+    raise UnsettledError(f"{stripe_id} changed during each of {attempts} fetches.")
+
+
+def settle(readings: Sequence[SubscriptionReading], *, cause: Cause) -> list[Outcome]:
+    """Apply readings, and fetch the ambiguous ones by id."""
+    return [
+        sync_subscription(outcome.stripe_id, account=outcome.account, cause=cause)
+        if outcome.verdict is Verdict.AMBIGUOUS
+        else outcome
+        for outcome in apply_subscriptions(readings, cause=cause)
+    ]
+
+
+def sync_customer_subscriptions(
+    customer_id: str, *, account: str = "", cause: Cause
+) -> list[Outcome]:
+    """Every subscription of a Stripe customer, ended ones too, from Stripe."""
+    outcomes = []
+    params = {"customer": customer_id, "status": "all"}
+    for page in pages("/v1/subscriptions", params, account=account):
+        outcomes += settle(
+            [
+                SubscriptionReading(snapshot=snapshot, interval=page.interval, account=account)
+                for row in page.rows
+                if (snapshot := parse_subscription(row)) is not None
+            ],
+            cause=cause,
+        )
+    return outcomes
+
+
+def sync_customer(customer: Customer, *, cause: Cause) -> None:
+    """A customer and all its subscriptions, from Stripe. Raises StripeError."""
+    if not customer.stripe_id:
+        return
+    for _attempt in range(ATTEMPTS):
+        revision, interval, data = _read_customer(customer.stripe_id, account=customer.account)
+        snapshot = parse_customer(data)
+        if snapshot is None:
+            raise StripeError(f"Stripe's answer for {customer.stripe_id} can't be read.")
+        verdict = apply_customer(
+            snapshot, interval, account=customer.account, revision=revision, cause=cause
+        )
+        if verdict is not Verdict.AMBIGUOUS:
+            break
+    else:
+        raise UnsettledError(f"{customer.stripe_id} changed during each of {ATTEMPTS} fetches.")
+    if not snapshot.is_deleted:
+        sync_customer_subscriptions(customer.stripe_id, account=customer.account, cause=cause)
+
+
+def _read_customer(stripe_id: str, *, account: str) -> tuple[int, Interval, dict[str, object]]:
+    with transaction.atomic(durable=True):
+        revision = (
+            Customer.objects.filter(account=account, stripe_id=stripe_id)
+            .values_list("revision", flat=True)
+            .first()
+        )
+    answer = request("get", f"/v1/customers/{stripe_id}", account=account)
+    return (NO_ROW if revision is None else revision), answer.interval, answer.data

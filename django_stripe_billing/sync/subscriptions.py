@@ -1,0 +1,203 @@
+"""Subscriptions: readings from Stripe → rows → entitlements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from django.db import transaction
+
+from ..conf import settings
+from ..exceptions import CustomerConflictError
+from ..models import Customer, Feature, SourceKind, Subscription
+from ..rules.entitlements import wanted_entitlements
+from ..rules.ordering import Interval, Verdict
+from ..rules.snapshots import SubscriptionSnapshot
+from ..signals import subscription_changed
+from .catalog_terms import read_catalog
+from .door import Cause, Grant, write_entitlements
+from .mirror import judge_row
+from .rows import write_rows
+from .stored import Stored, lock_customers, read_stored
+
+NO_ROW = -1
+"""The revision that a fetch notes while no row is stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionReading:
+    """A subscription as Stripe stated it, in an interval of Stripe's clock."""
+
+    snapshot: SubscriptionSnapshot
+    interval: Interval
+    account: str = ""
+    revision: int | None = None
+    """For a fetch by id: the stored revision that was noted before the request left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a reading. AMBIGUOUS: nothing was written, the object must be fetched."""
+
+    stripe_id: str
+    account: str
+    verdict: Verdict
+    revision: int
+    """The stored row's revision after it was judged; NO_ROW without a row."""
+
+
+def apply_subscriptions(readings: Sequence[SubscriptionReading], *, cause: Cause) -> list[Outcome]:
+    """Judge readings by the ordering rule, store the newer ones, and write what they grant.
+
+    All of one account, at most one reading per subscription. The number of queries does not grow
+    with theirs. Asks Stripe nothing; opens a transaction unless one is open.
+    """
+    if not readings:
+        return []
+    account = readings[0].account
+    with transaction.atomic():
+        customers = lock_customers(
+            (reading.snapshot.customer_id for reading in readings),
+            account=account,
+            livemode=settings.livemode,
+        )
+        stored = read_stored((reading.snapshot.id for reading in readings), account=account)
+        outcomes, applied = [], []
+        for reading in readings:
+            customer = customers[reading.snapshot.customer_id]
+            entry = stored.get(reading.snapshot.id)
+            _check_owner(entry, customer)
+            verdict, interval = _judge(reading, entry, customer)
+            if verdict is Verdict.NEWER:
+                entry = entry or Stored.new(reading.snapshot.id, customer, account=account)
+                applied.append((entry, entry.subscription.status))
+                entry.take(reading.snapshot, interval)
+            outcomes.append(
+                Outcome(
+                    stripe_id=reading.snapshot.id,
+                    account=account,
+                    verdict=verdict,
+                    revision=entry.subscription.revision if entry else NO_ROW,
+                )
+            )
+        write_rows([entry for entry, _ in applied])
+        write_grants([entry for entry, _ in applied], account=account, cause=cause)
+        for entry, status_before in applied:
+            transaction.on_commit(partial(_announce, entry.subscription, status_before))
+    return outcomes
+
+
+def recompute_subscriptions(stripe_ids: Iterable[str], *, account: str = "", cause: Cause) -> int:
+    """Write anew what stored subscriptions grant, from the rows alone; returns the changes made."""
+    wanted = list(stripe_ids)
+    with transaction.atomic():
+        owners = Subscription.objects.filter(account=account, stripe_id__in=wanted)
+        customers = {
+            customer.pk: customer
+            for customer in Customer.objects.select_for_update()
+            .filter(pk__in=list(owners.values_list("customer_id", flat=True)))
+            .order_by("pk")
+        }
+        entries = []
+        for entry in read_stored(wanted, account=account).values():
+            if entry.subscription.customer_id in customers:
+                entry.subscription.customer = customers[entry.subscription.customer_id]
+                entries.append(entry)
+        return write_grants(entries, account=account, cause=cause)
+
+
+def mark_missing(subscription: Subscription, *, cause: Cause) -> None:
+    """End a subscription that Stripe says it does not have, and what it granted.
+
+    `subscription` as it was read before Stripe was asked: when it changed since, nothing is done.
+    """
+    with transaction.atomic():
+        customer = Customer.objects.select_for_update().get(pk=subscription.customer_id)
+        entry = read_stored([subscription.stripe_id], account=subscription.account).get(
+            subscription.stripe_id
+        )
+        if entry is None or entry.subscription.revision != subscription.revision:
+            return
+        row = entry.subscription
+        row.customer = customer
+        if row.is_terminal:
+            return
+        status_before, row.status = row.status, "canceled"
+        row.revision += 1
+        row.save(update_fields=["status", "revision"])
+        write_grants([entry], account=row.account, cause=cause)
+        transaction.on_commit(partial(_announce, row, status_before))
+
+
+def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> int:
+    """Write what these stored subscriptions grant; returns the number of changes.
+
+    The caller holds their customers' locks.
+    """
+    if not entries:
+        return 0
+    snapshots = [entry.snapshot() for entry in entries]
+    catalog = read_catalog(
+        (product for snapshot in snapshots for product in snapshot.product_ids), account=account
+    )
+    policy = settings.policy
+    grants = []
+    for entry, snapshot in zip(entries, snapshots, strict=True):
+        customer = entry.subscription.customer
+        wanted = wanted_entitlements(
+            snapshot,
+            catalog=catalog.products,
+            policy=policy,
+            is_customer_deleted=customer.is_deleted,
+        )
+        grants.append(
+            Grant(
+                customer=customer,
+                source_kind=SourceKind.SUBSCRIPTION,
+                source_id=snapshot.id,
+                subscription=entry.subscription,
+                terms={catalog.features[key].pk: term for key, term in wanted.items()},
+                held=tuple(entry.entitlements.values()),
+            )
+        )
+    return len(write_entitlements(grants, cause=cause, features=_by_pk(catalog.features)))
+
+
+def _by_pk(features: Mapping[str, Feature]) -> dict[int, Feature]:
+    return {feature.pk: feature for feature in features.values()}
+
+
+def _judge(
+    reading: SubscriptionReading, entry: Stored | None, customer: Customer
+) -> tuple[Verdict, Interval]:
+    """The verdict on a reading, and the interval to store when it is NEWER."""
+    new = reading.interval
+    if entry is None:
+        return (Verdict.NEWER if reading.snapshot.is_complete else Verdict.AMBIGUOUS), new
+    row = entry.subscription
+    row.customer = customer
+    if row.is_terminal and not reading.snapshot.is_terminal:
+        return Verdict.STALE, new
+    verdict, interval = judge_row(
+        row,
+        new,
+        same_content=reading.snapshot == entry.snapshot(),
+        revision=reading.revision,
+    )
+    if verdict is Verdict.NEWER and not reading.snapshot.is_complete:
+        return Verdict.AMBIGUOUS, new
+    return verdict, interval
+
+
+def _check_owner(entry: Stored | None, customer: Customer) -> None:
+    if entry is not None and entry.subscription.customer_id != customer.pk:
+        raise CustomerConflictError(
+            f"{entry.subscription.stripe_id} is stored for another customer than {customer}."
+        )
+
+
+def _announce(subscription: Subscription, status_before: str) -> None:
+    subscription_changed.send_robust(
+        sender=Subscription, subscription=subscription, status_before=status_before
+    )

@@ -1,0 +1,202 @@
+"""Verified event → event row and its effects, in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import quote
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from ..conf import settings
+from ..exceptions import BillingError, StripeObjectMissingError, UnsettledError
+from ..models import Customer, Event, Price, Product, Subscription
+from ..models.mirrored import MirroredModel, to_datetime
+from ..rules.events import EventSnapshot, Subject, parse_event
+from ..rules.ordering import Interval
+from ..stripe_api import fetch_subscription, request, without_secrets
+from .registry import handlers_for
+from .subjects import SUBJECT_HANDLERS, Fetched, Fetches, NeedsFetch, Result, Wanted
+
+logger = logging.getLogger("django_stripe_billing.webhooks")
+
+FETCHES = 5
+"""How often objects are fetched for one event before Stripe is asked to send it again."""
+
+MODELS: dict[Subject, type[MirroredModel]] = {
+    Subject.SUBSCRIPTION: Subscription,
+    Subject.CUSTOMER: Customer,
+    Subject.PRODUCT: Product,
+    Subject.PRICE: Price,
+}
+
+PATHS = {
+    Subject.CUSTOMER: "/v1/customers/",
+    Subject.PRODUCT: "/v1/products/",
+    Subject.PRICE: "/v1/prices/",
+}
+
+
+class WrongModeError(BillingError):
+    """A live event at a test key, or the other way round; the event is recorded as rejected."""
+
+
+def receive(payload: dict[str, Any]) -> Event | None:
+    """Store and process a verified event; None when the payload is no event.
+
+    The event row, the effects and the `processed` mark commit together. On failure the effects are
+    rolled back, a `failed` row keeps the error, and the exception goes on to the caller. A
+    duplicate of a settled event does nothing. Raises WrongModeError.
+    """
+    snapshot = parse_event(payload)
+    if snapshot is None:
+        return None
+    if snapshot.livemode is not settings.livemode:
+        _reject(snapshot, payload)
+        raise WrongModeError(f"{snapshot.id} is of the other mode than the API key.")
+    return _process(snapshot, payload, again=False)
+
+
+def process_again(event: Event) -> Event:
+    """Process a stored event once more, settled or not; raises what its processing raises."""
+    snapshot = parse_event(event.payload)
+    if snapshot is None or snapshot.livemode is not settings.livemode:
+        raise WrongModeError(f"{event.stripe_id} is of the other mode than the API key.")
+    return _process(snapshot, event.payload, again=True)
+
+
+def _process(snapshot: EventSnapshot, payload: dict[str, Any], *, again: bool) -> Event:
+    fetches: Fetches = {}
+    try:
+        for _attempt in range(FETCHES + 1):
+            try:
+                return _store_and_apply(snapshot, payload, fetches, again=again)
+            except NeedsFetch as need:
+                fetches[need.wanted] = _fetch(need.wanted, account=snapshot.account)
+        raise UnsettledError(f"The object of {snapshot.id} changed during {FETCHES} fetches.")
+    except Exception as error:
+        _record_failure(snapshot, payload, error)
+        raise
+
+
+def _store_and_apply(
+    snapshot: EventSnapshot, payload: dict[str, Any], fetches: Fetches, *, again: bool
+) -> Event:
+    with transaction.atomic():
+        event, is_new = _insert(snapshot, payload)
+        if not is_new and event.is_settled and not again:
+            return event
+        result = _apply(snapshot, event, fetches)
+        if not is_new or result.status != event.status or result.note:
+            event.status, event.note, event.error = result.status, result.note, ""
+            event.attempts += 0 if is_new else 1
+            event.processed_at = timezone.now()
+            event.save(update_fields=["status", "note", "error", "attempts", "processed_at"])
+        return event
+
+
+def _insert(snapshot: EventSnapshot, payload: dict[str, Any]) -> tuple[Event, bool]:
+    """The event's row and whether it is new; a known one is locked."""
+    event = _row(snapshot, payload, status=_expected_status(snapshot))
+    event.processed_at = timezone.now()
+    try:
+        with transaction.atomic():
+            event.save(force_insert=True)
+    except IntegrityError:
+        return Event.objects.select_for_update().get(stripe_id=snapshot.id), False
+    return event, True
+
+
+def _expected_status(snapshot: EventSnapshot) -> str:
+    """The status that most events of the type end with, so that most need no second write."""
+    if snapshot.subject is None and not handlers_for(snapshot.type):
+        return Event.Status.IGNORED
+    return Event.Status.PROCESSED
+
+
+def _apply(snapshot: EventSnapshot, event: Event, fetches: Fetches) -> Result:
+    result = Result(status=_expected_status(snapshot))
+    if snapshot.subject is not None:
+        result = SUBJECT_HANDLERS[snapshot.subject](snapshot, fetches)
+    for handler in handlers_for(snapshot.type):
+        handler(event)
+    return result
+
+
+def _fetch(wanted: Wanted, *, account: str) -> Fetched:
+    """Fetch an object by id, with no transaction open; the revision is noted before."""
+    with transaction.atomic(durable=True):
+        revision = (
+            MODELS[wanted.subject]
+            ._default_manager.filter(account=account, stripe_id=wanted.id)
+            .values_list("revision", flat=True)
+            .first()
+        )
+    if wanted.subject is Subject.SUBSCRIPTION:
+        answer = fetch_subscription(wanted.id, account=account)
+    else:
+        try:
+            path = PATHS[wanted.subject] + quote(wanted.id, safe="")
+            answer = request("get", path, account=account)
+        except StripeObjectMissingError:
+            return Fetched(
+                data={"id": wanted.id, "deleted": True},
+                interval=Interval(low=0, high=0),
+                revision=-1 if revision is None else revision,
+            )
+    return Fetched(
+        data=answer.data, interval=answer.interval, revision=-1 if revision is None else revision
+    )
+
+
+def _row(snapshot: EventSnapshot, payload: dict[str, Any], *, status: str) -> Event:
+    return Event(
+        stripe_id=snapshot.id,
+        account=snapshot.account,
+        type=snapshot.type,
+        api_version=snapshot.api_version,
+        livemode=bool(snapshot.livemode),
+        stripe_created_at=to_datetime(snapshot.created),
+        object_id=snapshot.object_id,
+        customer_id=snapshot.customer_id,
+        payload=_storable(payload),
+        status=status,
+    )
+
+
+def _storable(value: Any) -> Any:
+    """JSON that every database stores: PostgreSQL refuses NUL in text."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [_storable(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(entry) for key, entry in value.items()}
+    return value
+
+
+def _reject(snapshot: EventSnapshot, payload: dict[str, Any]) -> None:
+    row = _row(snapshot, payload, status=Event.Status.REJECTED)
+    row.error = "The event is of the other mode (live or test) than the API key."
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        return
+
+
+def _record_failure(snapshot: EventSnapshot, payload: dict[str, Any], error: Exception) -> None:
+    """Keep what went wrong, in a transaction of its own; a database that is down keeps nothing."""
+    text = without_secrets(f"{type(error).__name__}: {error}")[:2000]
+    logger.error("Event %s (%s) failed: %s", snapshot.id, snapshot.type, text)
+    try:
+        with transaction.atomic():
+            row = _row(snapshot, payload, status=Event.Status.FAILED)
+            row.error = text
+            row.save(force_insert=True)
+    except IntegrityError:
+        Event.objects.filter(stripe_id=snapshot.id).exclude(
+            status__in=[Event.Status.PROCESSED, Event.Status.STALE, Event.Status.IGNORED]
+        ).update(status=Event.Status.FAILED, error=text, attempts=F("attempts") + 1)
