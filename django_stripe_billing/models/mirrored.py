@@ -40,7 +40,8 @@ class MirroredModel(models.Model):
         abstract = True
 
     @property
-    def interval(self) -> Interval:
+    def observed(self) -> Interval:
+        """When the row was last read, on Stripe's clock."""
         return Interval(low=self.observed_low, high=self.observed_high)
 
     def observe(self, interval: Interval) -> None:

@@ -47,7 +47,8 @@ class CallableHTTPClient(stripe.HTTPClient):
         try:
             response = self._handle(method.upper(), path, post_data or "", headers or {})
         except ConnectionError as error:
-            raise stripe.APIConnectionError(str(error), should_retry=True) from None
+            failure = stripe.APIConnectionError(str(error), should_retry=True)  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+            raise failure from None
         return response.body.decode(), response.status, CaseInsensitiveDict(response.headers)
 
     def close(self) -> None:

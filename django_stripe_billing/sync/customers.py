@@ -35,7 +35,7 @@ def apply_customer(
             return Verdict.SAME if snapshot.is_deleted else Verdict.STALE
         if snapshot.is_deleted:
             row.is_deleted = True
-            row.observe(join(row.interval, interval))
+            row.observe(join(row.observed, interval))
             row.save(update_fields=["is_deleted", "observed_low", "observed_high", "revision"])
             _revoke(row, cause=cause)
             return Verdict.NEWER

@@ -14,5 +14,5 @@ def judge_row(
     `revision` is the row's, noted before a fetch by id; None for a payload or a page.
     """
     if revision is not None and revision == row.revision:
-        return Verdict.NEWER, join(row.interval, interval)
-    return judge(stored=row.interval, new=interval, same_content=same_content), interval
+        return Verdict.NEWER, join(row.observed, interval)
+    return judge(stored=row.observed, new=interval, same_content=same_content), interval

@@ -13,7 +13,7 @@ from django.utils import timezone
 from ..conf import settings
 from ..exceptions import BillingError, StripeObjectMissingError, UnsettledError
 from ..models import Customer, Event, Price, Product, Subscription
-from ..models.mirrored import MirroredModel, to_datetime
+from ..models.mirrored import to_datetime
 from ..rules.events import EventSnapshot, Subject, parse_event
 from ..rules.ordering import Interval
 from ..stripe_api import fetch_subscription, request, without_secrets
@@ -25,7 +25,7 @@ logger = logging.getLogger("django_stripe_billing.webhooks")
 FETCHES = 5
 """How often objects are fetched for one event before Stripe is asked to send it again."""
 
-MODELS: dict[Subject, type[MirroredModel]] = {
+MODELS: dict[Subject, type[Subscription | Customer | Product | Price]] = {
     Subject.SUBSCRIPTION: Subscription,
     Subject.CUSTOMER: Customer,
     Subject.PRODUCT: Product,
