@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 
-from .conf import settings
+from .conf import settings, subscriber_model
 
 
 def request_user(request: HttpRequest, action: str) -> Model:
@@ -35,21 +35,13 @@ def resolve_subscriber(request: HttpRequest, action: str) -> Model:
     `action` is `access`, `checkout` or `portal`. This is the one place where the tenant is chosen:
     no id in the request has a say unless the project's own hook checks it.
     """
-    subscriber = settings.callable("SUBSCRIBER")(request, action)
+    subscriber: Model = settings.callable("SUBSCRIBER")(request, action)
     if not isinstance(subscriber, Model) or subscriber.pk is None:
         raise PermissionDenied("Nobody to bill for this request.")
-    from .models import Customer
-
-    expected = Customer._meta.get_field("subscriber").related_model
+    expected = apps.get_model(subscriber_model())
     if not isinstance(subscriber, expected):
         raise ImproperlyConfigured(
             f'STRIPE_BILLING["SUBSCRIBER"] returned a {type(subscriber).__name__}; '
             f"STRIPE_BILLING_SUBSCRIBER_MODEL is {expected.__name__}."
         )
     return subscriber
-
-
-def is_user_model_the_subscriber() -> bool:
-    from .conf import subscriber_model
-
-    return subscriber_model() == get_user_model()._meta.label
