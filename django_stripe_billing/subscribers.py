@@ -35,10 +35,10 @@ def resolve_subscriber(request: HttpRequest, action: str) -> Model:
     `action` is `access`, `checkout` or `portal`. This is the one place where the tenant is chosen:
     no id in the request has a say unless the project's own hook checks it.
     """
-    subscriber: Model = settings.callable("SUBSCRIBER")(request, action)
+    subscriber = settings.callable("SUBSCRIBER")(request, action)
     if not isinstance(subscriber, Model) or subscriber.pk is None:
         raise PermissionDenied("Nobody to bill for this request.")
-    expected = apps.get_model(subscriber_model())
+    expected: type[Model] = apps.get_model(subscriber_model())
     if not isinstance(subscriber, expected):
         raise ImproperlyConfigured(
             f'STRIPE_BILLING["SUBSCRIBER"] returned a {type(subscriber).__name__}; '
