@@ -5,6 +5,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 
 from django_stripe_billing.models import Customer, Feature, Price, Product, ProductFeature
+from django_stripe_billing.testing import stripe_sandbox  # noqa: F401 - a fixture
 
 from .answers import Answers
 

@@ -1,0 +1,19 @@
+"""An embedded stand-in for the part of Stripe that this package uses. It imports nothing of it."""
+
+from .clock import ManualClock, SystemClock
+from .engine import Engine, Response
+from .errors import SandboxError
+from .faults import Fault
+from .mailbox import Mailbox
+from .webhooks import sign
+
+__all__ = [
+    "Engine",
+    "Fault",
+    "Mailbox",
+    "ManualClock",
+    "Response",
+    "SandboxError",
+    "SystemClock",
+    "sign",
+]

@@ -1,0 +1,88 @@
+"""`manage.py stripe_sandbox`: a stand-in for Stripe on this machine."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ...conf import settings
+from ...sandbox.deliveries import HttpDeliveries
+from ...sandbox.engine import Engine
+from ...sandbox.server import SandboxServer
+
+
+class Command(BaseCommand):
+    help = (
+        "Serves a stand-in for the part of Stripe that this package uses: its API, a checkout page"
+        " and a customer portal. Nothing is kept when it stops. Set"
+        ' STRIPE_BILLING["API_BASE"] to the address that it prints. Refuses to run without DEBUG.'
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="Address to listen on.")
+        parser.add_argument("--port", type=int, default=12111, help="0 picks a free one.")
+        parser.add_argument(
+            "--forward-to",
+            default="",
+            metavar="URL",
+            help="Your webhook, for example http://127.0.0.1:8000/billing/webhook/.",
+        )
+        parser.add_argument(
+            "--secret",
+            default="",
+            help='Signs the webhooks; without it the first of STRIPE_BILLING["WEBHOOK_SECRETS"].',
+        )
+        parser.add_argument(
+            "--port-file", type=Path, help="A file to write the port to, once it listens."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not django_settings.DEBUG:
+            raise CommandError(
+                "The sandbox lets everybody in without paying: it runs with DEBUG = True only."
+            )
+        secret = options["secret"] or next(iter(settings.webhook_secrets), "")
+        if options["forward_to"] and not secret:
+            raise CommandError(
+                "Webhooks need a signing secret: pass --secret whsec_…, or set"
+                ' STRIPE_BILLING["WEBHOOK_SECRETS"].'
+            )
+        engine = Engine()
+        deliveries = (
+            HttpDeliveries(engine, options["forward_to"], secret=secret)
+            if options["forward_to"]
+            else None
+        )
+        try:
+            server = SandboxServer(engine, deliveries, host=options["host"], port=options["port"])
+        except OSError as error:
+            raise CommandError(
+                f"Can't listen on {options['host']}:{options['port']}: {error.strerror}."
+                " Pass another --port, or --port 0 for a free one."
+            ) from None
+        self._announce(server, options["forward_to"])
+        if options["port_file"]:
+            options["port_file"].write_text(str(server.server_address[1]))
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+        try:
+            server.run()
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped.")
+
+    def _announce(self, server: SandboxServer, forward_to: str) -> None:
+        self.stdout.write(f"Stripe sandbox on {server.url}")
+        self.stdout.write(f'  STRIPE_BILLING["API_BASE"] = "{server.url}"')
+        target = forward_to or "nowhere (pass --forward-to)"
+        self.stdout.write(f"  webhooks go to {target}")
+        self.stdout.flush()
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt

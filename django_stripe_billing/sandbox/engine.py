@@ -1,0 +1,293 @@
+"""The sandbox's engine: a request goes in, Stripe's answer comes out, events are told.
+
+It knows no network and no framework, so that it can stand behind an HTTP server or inside a test.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any
+
+from . import form, parameters
+from .clock import Clock, SystemClock
+from .errors import InvalidParameterError, SandboxError
+from .expand import expand
+from .faults import Fault
+from .idempotency import Keys
+from .resources import INCLUDE, ROUTES, checkout_sessions
+from .resources.events import build_event
+from .routes import Call, match
+from .state import State, StripeObject
+
+API_VERSION = "2026-10-28.endive"
+
+_KEY = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{4,}")
+_VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?(;.*)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """An HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Engine:
+    """One Stripe sandbox account."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        seed: int = 0,
+        base_url: str = "http://sandbox.invalid",
+        api_version: str = API_VERSION,
+    ) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self.base_url = base_url
+        """Where the hosted pages are, without a trailing slash."""
+        self.api_version = api_version
+        """The version that events are written in."""
+        self.lock = threading.RLock()
+        self._subscribers: list[Callable[[StripeObject], None]] = []
+        self._seed = seed
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything but the subscribers."""
+        with self.lock:
+            self.state = State(seed=self._seed)
+            self.keys = Keys()
+            self.faults: list[Fault] = []
+            self.requests: list[tuple[str, str]] = []
+            self.events: list[StripeObject] = []
+            self._untold: list[StripeObject] = []
+            self._request_id: str | None = None
+            self._idempotency_key: str | None = None
+
+    @property
+    def now(self) -> int:
+        """Whole seconds of the sandbox's clock."""
+        return int(self.clock.now())
+
+    # Requests
+
+    def handle(
+        self, method: str, path_with_query: str, body: str, headers: Mapping[str, str]
+    ) -> Response:
+        """Answer a request as Stripe would. Raises ConnectionError where a fault says so."""
+        path, _, query = path_with_query.partition("?")
+        lowered = {name.lower(): value for name, value in headers.items()}
+        with self.lock, self._telling():
+            self.requests.append((method, path))
+            fault = next((fault for fault in self.faults if fault.takes(method, path)), None)
+            if fault is not None and not fault.is_after:
+                return self._fail(fault)
+            response = self._answer(method, path, query, body, lowered)
+            return response if fault is None else self._fail(fault)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str = "",
+    ) -> Any:
+        """A request from plain data; the answer as plain data. Raises SandboxError."""
+        encoded = form.encode(params or {})
+        headers = {"Authorization": "Bearer sk_test_sandbox", "Stripe-Version": API_VERSION}
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
+        with self.lock, self._telling():
+            in_query = method != "POST"
+            response = self._answer(
+                method,
+                path,
+                encoded if in_query else "",
+                "" if in_query else encoded,
+                {name.lower(): value for name, value in headers.items()},
+            )
+        data = response.json()
+        if response.status >= 400:
+            error = data["error"]
+            raise SandboxError(
+                error["message"],
+                status=response.status,
+                type=error["type"],
+                code=error.get("code", ""),
+                param=error.get("param", ""),
+                decline_code=error.get("decline_code", ""),
+            )
+        return data
+
+    def _answer(
+        self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]
+    ) -> Response:
+        self._run_due()
+        self._request_id = self.state.new_id("req_")
+        key = headers.get("idempotency-key", "") if method == "POST" else ""
+        self._idempotency_key = key or None
+        request = (method, path, body)
+        try:
+            self._authorise(headers)
+            if key and (kept := self.keys.recall(key, request, now=self.clock.now())):
+                return self._response(kept.status, kept.body, replayed=True)
+            status, data = 200, self._operate(method, path, query, body, headers)
+        except SandboxError as error:
+            status, data = error.status, error.body()
+            if isinstance(error, InvalidParameterError):
+                key = ""
+        finally:
+            self._idempotency_key = None
+        encoded = json.dumps(data).encode()
+        response = self._response(status, encoded)
+        self._request_id = None
+        if key and status not in {401, 409, 429}:
+            self.keys.remember(key, request, status=status, body=encoded, now=self.clock.now())
+        return response
+
+    def _operate(
+        self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]
+    ) -> StripeObject:
+        found = match(ROUTES, method, path)
+        if found is None:
+            raise InvalidParameterError(f"Unrecognized request URL ({method}: {path}).", status=404)
+        route, ids = found
+        is_tolerant = "stripe-version" not in headers
+        given = form.decode(body if method == "POST" else query)
+        params = parameters.read(route.name, given, is_tolerant=is_tolerant)
+        paths = params.pop("expand", None) or []
+        call = Call(engine=self, ids=ids, params=params, is_tolerant=is_tolerant)
+        answer = copy.deepcopy(route.operation(call))
+        expand(answer, paths, find=self._copy_of, include=self._included)
+        return answer
+
+    def _authorise(self, headers: Mapping[str, str]) -> None:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not _KEY.fullmatch(key.strip()):
+            raise InvalidParameterError(
+                "Invalid API Key provided: the sandbox takes sk_test_ and rk_test_ keys.",
+                status=401,
+            )
+        version = headers.get("stripe-version")
+        if version is not None and not _VERSION.fullmatch(version):
+            raise InvalidParameterError(f"Invalid Stripe API version: {version}")
+
+    def _copy_of(self, object_id: str) -> StripeObject | None:
+        found = self.state.objects.get(object_id) or self.state.deleted.get(object_id)
+        return copy.deepcopy(found)
+
+    def _included(self, obj: StripeObject, name: str) -> Any:
+        include = INCLUDE.get((str(obj.get("object")), name))
+        return None if include is None else copy.deepcopy(include(self, obj))
+
+    def _response(self, status: int, body: bytes, *, replayed: bool = False) -> Response:
+        headers = {
+            "Content-Type": "application/json",
+            "Date": formatdate(self.now, usegmt=True),
+            "Request-Id": self._request_id or "",
+            "Stripe-Version": self.api_version,
+        }
+        if replayed:
+            headers["Idempotent-Replayed"] = "true"
+        return Response(status=status, headers=headers, body=body)
+
+    def _fail(self, fault: Fault) -> Response:
+        if fault.status == 0:
+            raise ConnectionError("The sandbox broke the connection, as it was told to.")
+        kind = "api_error" if fault.status >= 500 else "invalid_request_error"
+        error = {"error": {"type": kind, "message": "A fault, as the sandbox was told."}}
+        self._request_id = self.state.new_id("req_")
+        return self._response(fault.status, json.dumps(error).encode())
+
+    def complete_checkout(
+        self, session_id: str, *, payment_method: str = "pm_card_visa"
+    ) -> StripeObject:
+        """Pay an open Checkout Session, as its hosted page does. Raises SandboxError."""
+        with self.lock, self._telling():
+            self._run_due()
+            return copy.deepcopy(
+                checkout_sessions.complete(self, session_id, payment_method=payment_method)
+            )
+
+    # Events and time
+
+    def subscribe(self, subscriber: Callable[[StripeObject], None]) -> None:
+        """Call a function with each event, after the request that made it."""
+        self._subscribers.append(subscriber)
+
+    def emit(
+        self, event_type: str, obj: StripeObject, *, previous: StripeObject | None = None
+    ) -> None:
+        """Make an event about an object as it is now."""
+        event = build_event(
+            self,
+            event_type,
+            copy.deepcopy(obj),
+            previous=previous,
+            request_id=self._request_id,
+            idempotency_key=self._idempotency_key,
+        )
+        self.events.append(event)
+        self._untold.append(event)
+
+    @contextmanager
+    def changing(self, obj: StripeObject, event_type: str) -> Iterator[None]:
+        """Emit an event about what the block changes in an object, if it changes anything."""
+        before = copy.deepcopy(obj)
+        yield
+        previous = difference(before, obj)
+        if previous:
+            self.emit(event_type, obj, previous=previous)
+
+    def mark_delivered(self, event_id: str) -> None:
+        """Every endpoint has taken the event."""
+        with self.lock:
+            if event_id in self.state.objects:
+                self.state.objects[event_id]["pending_webhooks"] = 0
+
+    def tick(self) -> None:
+        """Let happen what is due by now: renewals, ends of trials, expiries."""
+        with self.lock, self._telling():
+            self._run_due()
+
+    def _run_due(self) -> None:
+        while (due := self.state.pop_due(self.now)) is not None:
+            due.action()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            untold, self._untold = self._untold, []
+            for event in untold:
+                for subscriber in self._subscribers:
+                    subscriber(copy.deepcopy(event))
+
+
+def difference(before: StripeObject, after: StripeObject) -> StripeObject:
+    """`previous_attributes`: the old values of what changed; lists whole, hashes by key."""
+    changed: StripeObject = {}
+    for key in before.keys() | after.keys():
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict) and new.get("object") != "list":
+            changed[key] = difference(old, new)
+        else:
+            changed[key] = old
+    return changed

@@ -1,0 +1,57 @@
+"""Stripe's errors. https://docs.stripe.com/api/errors"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SandboxError(Exception):
+    """An error answer, as `Engine.handle` sends it and `Engine.call` raises it."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        type: str = "invalid_request_error",
+        code: str = "",
+        param: str = "",
+        decline_code: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.type = type
+        self.code = code
+        self.param = param
+        self.decline_code = decline_code
+
+    def body(self) -> dict[str, Any]:
+        error: dict[str, Any] = {"message": str(self), "type": self.type}
+        for name in ("code", "param", "decline_code"):
+            if getattr(self, name):
+                error[name] = getattr(self, name)
+        if self.code:
+            error["doc_url"] = "https://stripe.com/docs/error-codes/" + self.code.replace("_", "-")
+        return {"error": error}
+
+
+class InvalidParameterError(SandboxError):
+    """The request was refused before it began: an idempotency key does not remember it."""
+
+
+def missing(kind: str, value: str, *, param: str = "id", status: int = 404) -> SandboxError:
+    """The object does not exist: 404 in the path, 400 where a parameter names it."""
+    return SandboxError(
+        f"No such {kind}: '{value}'", status=status, code="resource_missing", param=param
+    )
+
+
+def declined(decline_code: str = "generic_decline") -> SandboxError:
+    """The card was declined."""
+    return SandboxError(
+        "Your card was declined.",
+        status=402,
+        type="card_error",
+        code="card_declined",
+        decline_code=decline_code,
+    )

@@ -1,0 +1,54 @@
+"""The frame of the hosted pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+
+ZERO_DECIMAL = {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd"}
+ZERO_DECIMAL |= {"vuv", "xaf", "xof", "xpf"}
+"""Currencies without a minor unit. https://docs.stripe.com/currencies#zero-decimal"""
+
+STYLE = files(__package__).joinpath("style.css").read_text()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What a hosted page answers."""
+
+    status: int = 200
+    body: str = ""
+    location: str = ""
+
+
+def page(title: str, content: str, *, status: int = 200, wide: bool = False) -> Page:
+    """A whole page; `content` is HTML, everything in it escaped already."""
+    body = f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>{escape(title)}</title><style>{STYLE}</style></head><body>
+<div class="banner">Sandbox: a stand-in for Stripe. No money moves.</div>
+<main{"" if wide else ' class="two"'}>{content}</main></body></html>"""
+    return Page(status=status, body=body)
+
+
+def not_found() -> Page:
+    return page(
+        "Not found",
+        "<section><h1>Not found</h1>"
+        "<p>There is no such page, or its link has expired.</p></section>",
+        status=404,
+    )
+
+
+def redirect(url: str) -> Page:
+    return Page(status=303, location=url)
+
+
+def money(amount: int | None, currency: str) -> str:
+    """An amount in minor units for people to read."""
+    if amount is None:
+        return "—"
+    if currency in ZERO_DECIMAL:
+        return f"{amount:,} {currency.upper()}"
+    return f"{amount / 100:,.2f} {currency.upper()}"

@@ -1,0 +1,138 @@
+"""How a Checkout Session and its line items look. https://docs.stripe.com/api/checkout/sessions/object"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..state import StripeObject
+from .metadata import merged
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+
+def line_item(engine: Engine, price: StripeObject, quantity: int | None) -> StripeObject:
+    amount = (price["unit_amount"] or 0) * (quantity or 0)
+    return {
+        "id": engine.state.new_id("li_", length=24),
+        "object": "item",
+        "adjustable_quantity": None,
+        "amount_discount": 0,
+        "amount_subtotal": amount,
+        "amount_tax": 0,
+        "amount_total": amount,
+        "currency": price["currency"],
+        "description": engine.state.objects[price["product"]]["name"],
+        "metadata": {},
+        "price": price,
+        "quantity": quantity,
+    }
+
+
+def build(
+    engine: Engine,
+    params: dict[str, Any],
+    *,
+    mode: str,
+    lines: list[StripeObject],
+    expires_at: int,
+) -> StripeObject:
+    session_id = engine.state.new_id("cs_test_", length=58)
+    data = params.get("subscription_data") or {}
+    is_trial = "trial_period_days" in data or "trial_end" in data
+    subtotal = sum(line["amount_total"] for line in lines)
+    total = 0 if is_trial else subtotal
+    ui_mode = params.get("ui_mode", "hosted_page")
+    return {
+        "id": session_id,
+        "object": "checkout.session",
+        "adaptive_pricing": {"enabled": False},
+        "after_expiration": None,
+        "allow_promotion_codes": params.get("allow_promotion_codes"),
+        "amount_subtotal": total,
+        "amount_total": total,
+        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "billing_address_collection": params.get("billing_address_collection"),
+        "cancel_url": params.get("cancel_url"),
+        "client_reference_id": params.get("client_reference_id"),
+        "client_secret": None,
+        "collected_information": None,
+        "consent": None,
+        "consent_collection": None,
+        "created": engine.now,
+        "currency": lines[0]["currency"],
+        "currency_conversion": None,
+        "custom_fields": [],
+        "custom_text": {
+            "after_submit": None,
+            "shipping_address": None,
+            "submit": None,
+            "terms_of_service_acceptance": None,
+        },
+        "customer": params.get("customer"),
+        "customer_account": None,
+        "customer_creation": None
+        if mode == "subscription" or "customer" in params
+        else params.get("customer_creation", "if_required"),
+        "customer_details": {
+            "address": None,
+            "business_name": None,
+            "email": params.get("customer_email"),
+            "individual_name": None,
+            "name": None,
+            "phone": None,
+            "tax_exempt": "none",
+            "tax_ids": None,
+        },
+        "customer_email": params.get("customer_email"),
+        "discounts": [],
+        "expires_at": expires_at,
+        "integration_identifier": params.get("integration_identifier"),
+        "invoice": None,
+        "invoice_creation": {
+            "enabled": False,
+            "invoice_data": {
+                "account_tax_ids": None,
+                "custom_fields": None,
+                "description": None,
+                "footer": None,
+                "issuer": None,
+                "metadata": {},
+                "rendering_options": None,
+            },
+        }
+        if mode == "payment"
+        else None,
+        "livemode": False,
+        "locale": params.get("locale"),
+        "managed_payments": {"enabled": False},
+        "metadata": merged({}, params.get("metadata", {})),
+        "mode": mode,
+        "origin_context": None,
+        "payment_intent": None,
+        "payment_link": None,
+        "payment_method_collection": params.get("payment_method_collection", "always")
+        if mode == "subscription"
+        else "if_required",
+        "payment_method_configuration_details": None,
+        "payment_method_options": {},
+        "payment_method_types": ["card"],
+        "payment_status": "unpaid",
+        "permissions": None,
+        "phone_number_collection": {"enabled": False},
+        "presentment_details": None,
+        "recovered_from": None,
+        "saved_payment_method_options": None,
+        "setup_intent": None,
+        "shipping_address_collection": None,
+        "shipping_cost": None,
+        "shipping_options": [],
+        "status": "open",
+        "submit_type": params.get("submit_type"),
+        "subscription": None,
+        "success_url": params.get("success_url"),
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "ui_mode": ui_mode,
+        "url": f"{engine.base_url}/c/pay/{session_id}" if ui_mode == "hosted_page" else None,
+        "wallet_options": None,
+    }

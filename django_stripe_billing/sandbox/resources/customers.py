@@ -1,0 +1,149 @@
+"""Customers. https://docs.stripe.com/api/customers"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import missing
+from ..lists import created_in, equal, paginate
+from ..routes import Call, Operation
+from ..state import StripeObject
+from . import payment_methods, subscriptions
+from .metadata import merged, take
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+FIELDS = (
+    "address",
+    "balance",
+    "description",
+    "email",
+    "name",
+    "phone",
+    "shipping",
+    "tax_exempt",
+)
+
+
+def create(call: Call) -> StripeObject:
+    return add(call.engine, call.params)
+
+
+def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
+    """A new customer."""
+    customer_id = engine.state.new_id("cus_")
+    customer: StripeObject = {
+        "id": customer_id,
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": engine.now,
+        "currency": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": customer_id[4:12].upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": False,
+        "metadata": merged({}, params.get("metadata", {})),
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
+    }
+    take(customer, {key: value for key, value in params.items() if key != "metadata"}, *FIELDS)
+    attached = None
+    if "payment_method" in params:
+        attached = payment_methods.resolve(engine, params["payment_method"], param="payment_method")
+    engine.state.add(customer)
+    if attached is not None:
+        try:
+            payment_methods.attach_to(engine, attached, customer_id)
+        except Exception:
+            engine.state.remove(customer)
+            raise
+    _take_invoice_settings(engine, customer, params, just_attached=attached)
+    engine.emit("customer.created", customer)
+    return customer
+
+
+def _take_invoice_settings(
+    engine: Engine,
+    customer: StripeObject,
+    params: dict[str, Any],
+    *,
+    just_attached: StripeObject | None = None,
+) -> None:
+    given = (params.get("invoice_settings") or {}).get("default_payment_method")
+    if not given:
+        return
+    if just_attached is not None and given == params.get("payment_method"):
+        method_id = just_attached["id"]
+    else:
+        method = engine.state.objects.get(given)
+        if method is None or method.get("customer") != customer["id"]:
+            raise missing(
+                "PaymentMethod",
+                given,
+                param="invoice_settings[default_payment_method]",
+                status=400,
+            )
+        method_id = given
+    customer["invoice_settings"]["default_payment_method"] = method_id
+
+
+def update(call: Call) -> StripeObject:
+    customer = call.engine.state.get("customer", call.ids[0])
+    with call.engine.changing(customer, "customer.updated"):
+        take(customer, call.params, *FIELDS)
+        _take_invoice_settings(call.engine, customer, call.params)
+    return customer
+
+
+def retrieve(call: Call) -> StripeObject:
+    state = call.engine.state
+    if call.ids[0] in state.deleted:
+        return state.deleted[call.ids[0]]
+    return state.get("customer", call.ids[0])
+
+
+def delete(call: Call) -> StripeObject:
+    """Its subscriptions are canceled at once."""
+    engine = call.engine
+    customer = engine.state.get("customer", call.ids[0])
+    for subscription_id in engine.state.subscriptions_of[customer["id"]]:
+        subscriptions.end(engine, engine.state.objects[subscription_id])
+    answer = {"id": customer["id"], "object": "customer", "deleted": True}
+    engine.state.remove(customer, answers=answer)
+    engine.emit("customer.deleted", customer)
+    return answer
+
+
+def index(call: Call) -> StripeObject:
+    rows = (
+        customer
+        for customer in call.engine.state.all("customer")
+        if equal(call.params, customer, "email", "test_clock")
+        and created_in(call.params, "created", customer["created"])
+    )
+    return paginate(rows, call.params, url="/v1/customers")
+
+
+OPERATIONS: dict[str, Operation] = {
+    "GET /v1/customers": index,
+    "POST /v1/customers": create,
+    "GET /v1/customers/{id}": retrieve,
+    "POST /v1/customers/{id}": update,
+    "DELETE /v1/customers/{id}": delete,
+}

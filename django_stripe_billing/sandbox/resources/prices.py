@@ -1,0 +1,174 @@
+"""Prices. https://docs.stripe.com/api/prices"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..errors import SandboxError
+from ..lists import created_in, equal, paginate
+from ..routes import Call, Operation
+from ..state import StripeObject
+from . import products
+from .metadata import merged, take
+
+_CURRENCY = re.compile(r"[a-z]{3}")
+
+
+def create(call: Call) -> StripeObject:
+    return add(call, call.params)
+
+
+def add(call: Call, params: dict[str, Any]) -> StripeObject:
+    """A new price of a product that exists, or of a new one from `product_data`."""
+    state = call.engine.state
+    if ("product" in params) == ("product_data" in params):
+        raise SandboxError("Pass one of product and product_data.", param="product")
+    if "product_data" in params:
+        data = params["product_data"]
+        product = products.build(call, data.get("id") or state.new_id("prod_"), data)
+        state.add(product)
+        call.engine.emit("product.created", product)
+    else:
+        product = state.get("product", params["product"], param="product", status=400)
+    if not _CURRENCY.fullmatch(params["currency"].lower()):
+        raise SandboxError(f"Invalid currency: {params['currency']}", param="currency")
+    price = _build(call, product["id"], params)
+    _claim_lookup_key(call, price, params)
+    state.add(price)
+    call.engine.emit("price.created", price)
+    return price
+
+
+def _build(call: Call, product_id: str, params: dict[str, Any]) -> StripeObject:
+    recurring = params.get("recurring")
+    amount, decimal = _amount(params)
+    return {
+        "id": call.engine.state.new_id("price_", length=24),
+        "object": "price",
+        "active": params.get("active", True),
+        "billing_scheme": params.get("billing_scheme", "per_unit"),
+        "created": call.engine.now,
+        "currency": params["currency"].lower(),
+        "custom_unit_amount": None,
+        "livemode": False,
+        "lookup_key": params.get("lookup_key") or None,
+        "metadata": merged({}, params.get("metadata", {})),
+        "nickname": params.get("nickname") or None,
+        "product": product_id,
+        "recurring": None
+        if recurring is None
+        else {
+            "interval": recurring["interval"],
+            "interval_count": recurring.get("interval_count", 1),
+            "meter": recurring.get("meter"),
+            "trial_period_days": recurring.get("trial_period_days"),
+            "usage_type": recurring.get("usage_type", "licensed"),
+        },
+        "tax_behavior": params.get("tax_behavior", "unspecified"),
+        "tiers_mode": params.get("tiers_mode"),
+        "transform_quantity": params.get("transform_quantity"),
+        "type": "one_time" if recurring is None else "recurring",
+        "unit_amount": amount,
+        "unit_amount_decimal": decimal,
+    }
+
+
+def _amount(params: dict[str, Any]) -> tuple[int | None, str | None]:
+    if params.get("billing_scheme") == "tiered":
+        return None, None
+    if "unit_amount_decimal" in params:
+        decimal = params["unit_amount_decimal"]
+        return (int(decimal) if decimal.isdigit() else None), decimal
+    if "unit_amount" not in params:
+        raise SandboxError(
+            "Pass unit_amount or unit_amount_decimal.",
+            code="parameter_missing",
+            param="unit_amount",
+        )
+    if params["unit_amount"] < 0:
+        raise SandboxError(
+            "Invalid non-negative integer",
+            code="parameter_invalid_integer",
+            param="unit_amount",
+        )
+    return params["unit_amount"], str(params["unit_amount"])
+
+
+def _claim_lookup_key(call: Call, price: StripeObject, params: dict[str, Any]) -> None:
+    key = price["lookup_key"]
+    if not key:
+        return
+    if len(key) > 200:
+        raise SandboxError("Lookup keys have at most 200 characters.", param="lookup_key")
+    for other in call.engine.state.all("price"):
+        if other["lookup_key"] != key or other is price:
+            continue
+        if not params.get("transfer_lookup_key"):
+            raise SandboxError(
+                f"A price (`{other['id']}`) already uses that lookup key.", param="lookup_key"
+            )
+        with call.engine.changing(other, "price.updated"):
+            other["lookup_key"] = None
+
+
+def update(call: Call) -> StripeObject:
+    price = call.engine.state.get("price", call.ids[0])
+    with call.engine.changing(price, "price.updated"):
+        wanted = call.params.get("lookup_key")
+        if wanted and wanted != price["lookup_key"]:
+            _claim_lookup_key(call, {**price, "lookup_key": wanted}, call.params)
+        take(price, call.params, "active", "lookup_key", "nickname", "tax_behavior")
+    return price
+
+
+def retrieve(call: Call) -> StripeObject:
+    return call.engine.state.get("price", call.ids[0])
+
+
+def index(call: Call) -> StripeObject:
+    keys = call.params.get("lookup_keys")
+    wanted = call.params.get("recurring")
+    rows = (
+        price
+        for price in call.engine.state.all("price")
+        if equal(call.params, price, "active", "currency", "product", "type")
+        and created_in(call.params, "created", price["created"])
+        and (keys is None or price["lookup_key"] in keys)
+        and (wanted is None or equal(wanted, price["recurring"] or {}, *wanted))
+    )
+    return paginate(rows, call.params, url="/v1/prices")
+
+
+def plan_of(price: StripeObject) -> StripeObject:
+    """The deprecated plan that a recurring price also is."""
+    recurring = price["recurring"]
+    return {
+        "id": price["id"],
+        "object": "plan",
+        "active": price["active"],
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "billing_scheme": price["billing_scheme"],
+        "created": price["created"],
+        "currency": price["currency"],
+        "interval": recurring["interval"],
+        "interval_count": recurring["interval_count"],
+        "livemode": False,
+        "metadata": price["metadata"],
+        "meter": recurring["meter"],
+        "nickname": price["nickname"],
+        "product": price["product"],
+        "tiers_mode": price["tiers_mode"],
+        "transform_usage": None,
+        "trial_period_days": recurring["trial_period_days"],
+        "usage_type": recurring["usage_type"],
+    }
+
+
+OPERATIONS: dict[str, Operation] = {
+    "GET /v1/prices": index,
+    "POST /v1/prices": create,
+    "GET /v1/prices/{id}": retrieve,
+    "POST /v1/prices/{id}": update,
+}

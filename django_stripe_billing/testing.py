@@ -1,0 +1,86 @@
+"""pytest fixtures for the projects that use this package.
+
+In your conftest.py: `from django_stripe_billing.testing import stripe_sandbox`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client, override_settings
+from django.urls import reverse
+
+from .conf import settings
+from .sandbox import Engine, Mailbox, ManualClock
+from .stripe_api import CallableHTTPClient
+
+SECRET = "whsec_stripe_sandbox"  # noqa: S105 - of the sandbox
+
+
+class StripeSandbox:
+    """Stripe inside the test's process: no network, no account, and webhooks that you post.
+
+    `engine` is the stand-in, `mailbox` holds the events that it has made.
+    """
+
+    def __init__(self) -> None:
+        self.engine = Engine(clock=ManualClock(int(time.time())))
+        self.mailbox = Mailbox(self.engine, self._post, secret=SECRET)
+        self._client = Client()
+
+    @property
+    def pending(self) -> list[dict[str, Any]]:
+        """The events that no webhook has told of yet."""
+        return self.mailbox.pending
+
+    def call(self, method: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """Do to Stripe what somebody does there: `call("DELETE", "/v1/subscriptions/sub_…")`."""
+        return self.engine.call(method, path, params)
+
+    def deliver(self, **how: Any) -> list[int]:
+        """Post the pending events, signed, to the project's webhook; the HTTP statuses."""
+        return self.mailbox.deliver(**how)
+
+    def drop(self, event_type: str = "") -> list[dict[str, Any]]:
+        """Lose the pending events, all or those of a type."""
+        return self.mailbox.drop(event_type)
+
+    def pay(self, url: str, *, payment_method: str = "pm_card_visa") -> dict[str, Any]:
+        """Pay the hosted checkout page at this URL, as a visitor would; the completed session."""
+        session_id = url.rpartition("/")[2]
+        return self.engine.complete_checkout(session_id, payment_method=payment_method)
+
+    def advance(self, seconds: float) -> None:
+        """Move Stripe's clock, and let happen what is due."""
+        clock = self.engine.clock
+        assert isinstance(clock, ManualClock)  # noqa: S101 - as made above
+        clock.advance(seconds)
+        self.engine.tick()
+
+    def _post(self, body: bytes, signature: str) -> int:
+        response = self._client.post(
+            reverse("stripe_billing:webhook"),
+            body,
+            content_type="application/json",
+            headers={"Stripe-Signature": signature},
+        )
+        return int(response.status_code)
+
+
+@pytest.fixture
+def stripe_sandbox() -> Iterator[StripeSandbox]:
+    """Stripe's sandbox in process, set as the project's Stripe for the test."""
+    sandbox = StripeSandbox()
+    overridden = {
+        **getattr(django_settings, "STRIPE_BILLING", {}),
+        "API_KEY": "sk_test_stripe_sandbox",
+        "API_BASE": "",
+        "WEBHOOK_SECRETS": [SECRET, *settings.webhook_secrets],
+        "HTTP_CLIENT": CallableHTTPClient(sandbox.engine.handle),
+    }
+    with override_settings(STRIPE_BILLING=overridden):
+        yield sandbox

@@ -1,0 +1,176 @@
+"""Write the sandbox's parameters.json from stripe-python's own parameter types.
+
+python -m tests.sandbox.generate_parameters
+"""
+
+import importlib
+import inspect
+import json
+import types
+import typing
+from decimal import Decimal
+from pathlib import Path
+
+import typing_extensions
+from stripe._request_options import RequestOptions
+
+TARGET = Path(__file__).parents[2] / "django_stripe_billing" / "sandbox" / "parameters.json"
+
+OPERATIONS = {
+    "GET /v1/billing_portal/configurations": "billing_portal.ConfigurationListParams",
+    "POST /v1/billing_portal/sessions": "billing_portal.SessionCreateParams",
+    "GET /v1/checkout/sessions": "checkout.SessionListParams",
+    "POST /v1/checkout/sessions": "checkout.SessionCreateParams",
+    "GET /v1/checkout/sessions/{id}": "checkout.SessionRetrieveParams",
+    "POST /v1/checkout/sessions/{id}": "checkout.SessionUpdateParams",
+    "POST /v1/checkout/sessions/{id}/expire": "checkout.SessionExpireParams",
+    "GET /v1/checkout/sessions/{id}/line_items": "checkout.SessionListLineItemsParams",
+    "GET /v1/customers": "CustomerListParams",
+    "POST /v1/customers": "CustomerCreateParams",
+    "GET /v1/customers/{id}": "CustomerRetrieveParams",
+    "POST /v1/customers/{id}": "CustomerUpdateParams",
+    "DELETE /v1/customers/{id}": "CustomerDeleteParams",
+    "GET /v1/customers/{id}/payment_methods": "CustomerListPaymentMethodsParams",
+    "GET /v1/entitlements/active_entitlements": "entitlements.ActiveEntitlementListParams",
+    "GET /v1/entitlements/active_entitlements/{id}": "entitlements.ActiveEntitlementRetrieveParams",
+    "GET /v1/entitlements/features": "entitlements.FeatureListParams",
+    "POST /v1/entitlements/features": "entitlements.FeatureCreateParams",
+    "GET /v1/entitlements/features/{id}": "entitlements.FeatureRetrieveParams",
+    "POST /v1/entitlements/features/{id}": "entitlements.FeatureUpdateParams",
+    "GET /v1/events": "EventListParams",
+    "GET /v1/events/{id}": "EventRetrieveParams",
+    "GET /v1/invoices": "InvoiceListParams",
+    "GET /v1/invoices/{id}": "InvoiceRetrieveParams",
+    "GET /v1/payment_intents/{id}": "PaymentIntentRetrieveParams",
+    "GET /v1/payment_methods": "PaymentMethodListParams",
+    "POST /v1/payment_methods": "PaymentMethodCreateParams",
+    "GET /v1/payment_methods/{id}": "PaymentMethodRetrieveParams",
+    "POST /v1/payment_methods/{id}/attach": "PaymentMethodAttachParams",
+    "POST /v1/payment_methods/{id}/detach": "PaymentMethodDetachParams",
+    "GET /v1/prices": "PriceListParams",
+    "POST /v1/prices": "PriceCreateParams",
+    "GET /v1/prices/{id}": "PriceRetrieveParams",
+    "POST /v1/prices/{id}": "PriceUpdateParams",
+    "GET /v1/products": "ProductListParams",
+    "POST /v1/products": "ProductCreateParams",
+    "GET /v1/products/{id}": "ProductRetrieveParams",
+    "POST /v1/products/{id}": "ProductUpdateParams",
+    "DELETE /v1/products/{id}": "ProductDeleteParams",
+    "GET /v1/products/{id}/features": "ProductFeatureListParams",
+    "POST /v1/products/{id}/features": "ProductFeatureCreateParams",
+    "GET /v1/products/{id}/features/{id}": "ProductFeatureRetrieveParams",
+    "DELETE /v1/products/{id}/features/{id}": "ProductFeatureDeleteParams",
+    "GET /v1/subscription_items": "SubscriptionItemListParams",
+    "GET /v1/subscriptions": "SubscriptionListParams",
+    "POST /v1/subscriptions": "SubscriptionCreateParams",
+    "GET /v1/subscriptions/{id}": "SubscriptionRetrieveParams",
+    "POST /v1/subscriptions/{id}": "SubscriptionUpdateParams",
+    "DELETE /v1/subscriptions/{id}": "SubscriptionCancelParams",
+    "POST /v1/subscriptions/{id}/pause": "SubscriptionPauseParams",
+    "POST /v1/subscriptions/{id}/resume": "SubscriptionResumeParams",
+}
+
+PLAIN = {bool: "boolean", int: "integer", float: "number", Decimal: "decimal", str: "string"}
+
+
+def schema_of(hint):
+    """A type annotation as the validator's schema."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Required, typing.NotRequired):
+        return schema_of(arguments[0])
+    if hint in PLAIN:
+        return {"type": PLAIN[hint]}
+    if origin is typing.Literal:
+        return {"type": "enum", "values": [value for value in arguments if value != ""]} | (
+            {"clears": True} if "" in arguments else {}
+        )
+    if origin in (list, typing.Sequence):
+        return {"type": "list", "of": schema_of(arguments[0])}
+    if origin is dict:
+        return {"type": "map", "of": schema_of(arguments[1])}
+    if origin in (typing.Union, types.UnionType):
+        return union_of(arguments)
+    if typing_extensions.is_typeddict(hint):
+        return {"type": "object", "fields": fields_of(hint)}
+    if hint is typing.Any or hint is object:
+        return {"type": "any"}
+    raise TypeError(f"No schema for {hint!r}")
+
+
+def union_of(arguments):
+    """`Literal[...] | str` is an enum, `Dict | UntypedStripeObject` a map, `'' | X` clears X."""
+    kept = [
+        entry
+        for entry in arguments
+        if "UntypedStripeObject" not in repr(entry) and entry is not type(None)
+    ]
+    schemas = [schema_of(entry) for entry in kept]
+    clears = any(schema.pop("clears", False) for schema in schemas)
+    schemas = [schema for schema in schemas if schema != {"type": "enum", "values": []}]
+    if any(schema["type"] == "enum" for schema in schemas):
+        schemas = [schema for schema in schemas if schema["type"] != "string"]
+    found = schemas[0] if len(schemas) == 1 else {"type": "union", "of": schemas}
+    return {**found, "clears": True} if clears else found
+
+
+def fields_of(cls):
+    """A TypedDict's fields, without the SDK's own request options."""
+    own = {
+        name: hint
+        for name, hint in cls.__annotations__.items()
+        if name not in RequestOptions.__annotations__
+    }
+    bare = type(cls.__name__, (), {"__annotations__": own, "__module__": cls.__module__})
+    fields = {}
+    for name, hint in typing.get_type_hints(bare, include_extras=True).items():
+        schema = schema_of(hint)
+        if name in cls.__required_keys__:
+            schema["required"] = True
+        fields[name.rstrip("_") if name.endswith("_") else name] = schema
+    return dict(sorted(fields.items()))
+
+
+def generated():
+    """The whole of parameters.json as text."""
+    operations = {}
+    for operation, name in OPERATIONS.items():
+        module, _, cls = f"stripe.params.{name}".rpartition(".")
+        found = getattr(importlib.import_module(module), cls)
+        assert inspect.isclass(found)
+        operations[operation] = fields_of(found)
+    shared = SharedObjects()
+    text = {operation: shared.fields(fields) for operation, fields in operations.items()}
+    return json.dumps({"operations": text, "objects": shared.objects}, sort_keys=True) + "\n"
+
+
+class SharedObjects:
+    """Nested objects stand once in the file, however many operations take them."""
+
+    def __init__(self):
+        self.objects = {}
+        self._names = {}
+
+    def fields(self, fields):
+        return {name: self.schema(schema) for name, schema in fields.items()}
+
+    def schema(self, schema):
+        schema = dict(schema)
+        if schema["type"] == "object":
+            schema["fields"] = self._name(self.fields(schema["fields"]))
+        elif schema["type"] == "union":
+            schema["of"] = [self.schema(entry) for entry in schema["of"]]
+        elif "of" in schema:
+            schema["of"] = self.schema(schema["of"])
+        return schema
+
+    def _name(self, fields):
+        text = json.dumps(fields, sort_keys=True)
+        if text not in self._names:
+            self._names[text] = f"o{len(self._names)}"
+            self.objects[self._names[text]] = fields
+        return self._names[text]
+
+
+if __name__ == "__main__":
+    TARGET.write_text(generated())
+    print(f"{TARGET.name}: {TARGET.stat().st_size:,} bytes, {len(OPERATIONS)} operations")

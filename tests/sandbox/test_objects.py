@@ -1,0 +1,124 @@
+"""The sandbox's objects have the keys and JSON types of Stripe's own examples."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from django_stripe_billing.sandbox import Engine, ManualClock
+
+EXAMPLES = Path(__file__).parents[3] / "shared" / "stripe" / "fixtures3.json"
+
+pytestmark = pytest.mark.skipif(
+    not EXAMPLES.exists(), reason="Stripe's example objects (fixtures3.json) are not at hand"
+)
+
+NEWER = {
+    "checkout.session": {"presentment_details"},
+    "invoice": {"status_details"},
+    "subscription": {"status_details"},
+    "subscription_item": {"billed_until", "current_trial"},
+}
+"""Fields that came after the examples: they are in stripe-python 16.1."""
+
+REMOVED = {"invoice": {"subscription"}}
+"""In the examples, yet gone since basil."""
+
+FREE = {"metadata", "data", "payment_method_options"}
+"""Hashes whose keys are not Stripe's."""
+
+
+@pytest.fixture(scope="module")
+def objects():
+    """One of each object, by kind."""
+    engine = Engine(clock=ManualClock(1_790_000_000))
+    call = engine.call
+    feature = call("POST", "/v1/entitlements/features", {"name": "R", "lookup_key": "reports"})
+    product = call("POST", "/v1/products", {"name": "Pro"})
+    link = call(
+        "POST", f"/v1/products/{product['id']}/features", {"entitlement_feature": feature["id"]}
+    )
+    price = call(
+        "POST",
+        "/v1/prices",
+        {
+            "product": product["id"],
+            "currency": "usd",
+            "unit_amount": 2000,
+            "recurring": {"interval": "month"},
+        },
+    )
+    customer = call("POST", "/v1/customers", {"email": "ada@example.com"})
+    session = call(
+        "POST",
+        "/v1/checkout/sessions",
+        {
+            "mode": "subscription",
+            "customer": customer["id"],
+            "line_items": [{"price": price["id"], "quantity": 1}],
+            "success_url": "https://example.com/ok",
+        },
+    )
+    done = engine.complete_checkout(session["id"])
+    subscription = call("GET", f"/v1/subscriptions/{done['subscription']}")
+    active = call("GET", "/v1/entitlements/active_entitlements", {"customer": customer["id"]})
+    portal = call("POST", "/v1/billing_portal/sessions", {"customer": customer["id"]})
+    event = call("GET", "/v1/events", {"type": "customer.subscription.created"})["data"][0]
+    found = [
+        feature,
+        product,
+        link,
+        price,
+        customer,
+        session,
+        subscription,
+        subscription["items"]["data"][0],
+        subscription["items"]["data"][0]["plan"],
+        call("GET", f"/v1/invoices/{subscription['latest_invoice']}"),
+        call("GET", f"/v1/payment_methods/{subscription['default_payment_method']}"),
+        active["data"][0],
+        portal,
+        event,
+    ]
+    return {entry["object"]: entry for entry in found}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "billing_portal.session",
+        "checkout.session",
+        "customer",
+        "entitlements.active_entitlement",
+        "entitlements.feature",
+        "event",
+        "invoice",
+        "payment_method",
+        "plan",
+        "price",
+        "product",
+        "product_feature",
+        "subscription",
+        "subscription_item",
+    ],
+)
+def test_an_object_has_the_keys_and_types_of_stripes_example(objects, kind):
+    example = json.loads(EXAMPLES.read_text())["resources"][kind]
+    assert differences(objects[kind], example, at=kind) == []
+
+
+def differences(ours, example, *, at):
+    found = []
+    extra = ours.keys() - example.keys() - NEWER.get(at.rpartition("/")[2], set())
+    lacking = example.keys() - ours.keys() - REMOVED.get(at, set())
+    found += [f"{at}.{key} is not in Stripe's example" for key in sorted(extra)]
+    found += [f"{at}.{key} is missing" for key in sorted(lacking)]
+    for key in sorted(ours.keys() & example.keys()):
+        mine, theirs = ours[key], example[key]
+        if mine is None or theirs is None or key in FREE:
+            continue
+        if type(mine) is not type(theirs):
+            found.append(f"{at}.{key} is {type(mine).__name__}, not {type(theirs).__name__}")
+        elif isinstance(mine, dict) and theirs:
+            found += differences(mine, theirs, at=mine.get("object") or f"{at}.{key}")
+    return found
