@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import Http404
 
 
 class BillingError(Exception):
@@ -31,6 +32,11 @@ class StripeError(BillingError):
         self.status = status
         self.request_id = request_id
 
+    @property
+    def is_idempotency_conflict(self) -> bool:
+        """The idempotency key was used before, for another request."""
+        return self.code == "idempotency_error"
+
 
 class StripeUnavailableError(StripeError):
     """No answer, a 5xx, or a rate limit: the same call may succeed later."""
@@ -54,6 +60,10 @@ class PriceNotSoldError(BadRequest):
 
 class QuantityError(BadRequest):
     """The quantity is outside the bounds of the price."""
+
+
+class CheckoutNotFoundError(Http404):
+    """There is no such checkout, or it is somebody else's; which of the two is not said."""
 
 
 class AlreadySubscribedError(BillingError):

@@ -91,6 +91,14 @@ def _fault(
         return {"faults": len(engine.faults)}
 
 
+def _mend(
+    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
+) -> dict[str, Any]:
+    with engine.lock:
+        engine.faults.clear()
+    return {}
+
+
 def _reset(
     engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
 ) -> dict[str, Any]:
@@ -113,6 +121,7 @@ CONTROLS: dict[str, Control] = {
     "drop": _drop,
     "fault": _fault,
     "hold": _hold,
+    "mend": _mend,
     "replay": _replay,
     "reset": _reset,
     "wait": _wait,

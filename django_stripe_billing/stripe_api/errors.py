@@ -41,6 +41,8 @@ def translated() -> Iterator[None]:
 def _translate(error: stripe.StripeError) -> StripeError:
     inner = getattr(error, "error", None)
     code = str(getattr(error, "code", None) or getattr(inner, "code", None) or "")
+    if isinstance(error, stripe.IdempotencyError):
+        code = "idempotency_error"
     status = error.http_status or 0
     return _kind(error, code=code, status=status)(
         without_secrets(str(error.user_message or error)),

@@ -1,0 +1,40 @@
+# make demo   the whole job in a terminal, then it ends
+# make serve  site, admin and sandbox to click through
+# make test   the test suite on SQLite, no service needed
+# make lint   ruff, mypy, import-linter, migrations
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(CURDIR)/$(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: install demo serve test lint clean
+.DEFAULT_GOAL := demo
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[example,test,lint]'
+	@touch $(INSTALLED)
+
+demo: $(INSTALLED)
+	@cd example_project && $(BIN)/python -m demo
+
+serve: $(INSTALLED)
+	@cd example_project && $(BIN)/python -m demo serve
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -n auto
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd example_project && MYPYPATH=.. $(BIN)/mypy --config-file mypy.ini
+	$(BIN)/lint-imports
+	$(BIN)/python -m django makemigrations --check --dry-run --settings tests.settings
+	TEST_SUBSCRIBER=organisation $(BIN)/python -m django makemigrations --check --dry-run --settings tests.settings
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

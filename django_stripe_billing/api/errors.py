@@ -1,0 +1,57 @@
+"""Our errors as REST framework's, with codes that do not change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+from ..exceptions import (
+    AlreadySubscribedError,
+    BillingError,
+    NoCustomerError,
+    PriceNotSoldError,
+    QuantityError,
+    StripeUnavailableError,
+)
+
+logger = logging.getLogger("django_stripe_billing.api")
+
+ANSWERS: list[tuple[type[Exception], int, str]] = [
+    (PriceNotSoldError, status.HTTP_400_BAD_REQUEST, "price_not_sold"),
+    (QuantityError, status.HTTP_400_BAD_REQUEST, "quantity_out_of_bounds"),
+    (AlreadySubscribedError, status.HTTP_409_CONFLICT, "already_subscribed"),
+    (NoCustomerError, status.HTTP_404_NOT_FOUND, "no_customer"),
+    (StripeUnavailableError, status.HTTP_503_SERVICE_UNAVAILABLE, "stripe_unavailable"),
+    (BillingError, status.HTTP_502_BAD_GATEWAY, "stripe_error"),
+]
+"""Exception, HTTP status, and the `code` in the body; the first that fits."""
+
+SAFE_TO_SHOW = (PriceNotSoldError, QuantityError, NoCustomerError)
+"""Errors whose text is for the visitor; of the others only the code is shown."""
+
+
+class BillingAPIError(APIException):
+    """`{"detail": …, "code": …}`."""
+
+    def __init__(self, *, status_code: int, code: str, detail: str) -> None:
+        super().__init__({"detail": detail, "code": code}, code)
+        self.status_code = status_code
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Raise what REST framework answers for each of our errors."""
+    try:
+        yield
+    except tuple(kind for kind, _, _ in ANSWERS) as error:
+        status_code, code = next(
+            (status_code, code) for kind, status_code, code in ANSWERS if isinstance(error, kind)
+        )
+        if status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
+            logger.warning("Stripe: %s", error)
+        detail = str(error) if isinstance(error, SAFE_TO_SHOW) else code.replace("_", " ")
+        raise BillingAPIError(status_code=status_code, code=code, detail=detail) from None

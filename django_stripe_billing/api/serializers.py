@@ -1,0 +1,50 @@
+"""What the API takes and gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from ..models import Price
+
+
+class CheckoutSerializer(serializers.Serializer[Any]):
+    """A checkout names a price and a quantity; everything else comes from the catalog."""
+
+    price = serializers.CharField(max_length=255, help_text="Lookup key or Stripe id.")
+    quantity = serializers.IntegerField(default=1)
+
+
+class PlanFeatureSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField(source="feature.lookup_key")
+    name = serializers.CharField(source="feature.name")
+    limit = serializers.IntegerField(allow_null=True)
+    is_limit_per_unit = serializers.BooleanField()
+
+
+class PlanSerializer(serializers.Serializer[Any]):
+    """A price on sale. `amount` is in the currency's minor unit."""
+
+    price = serializers.CharField(source="stripe_id")
+    lookup_key = serializers.CharField()
+    product = serializers.CharField(source="product.name")
+    description = serializers.CharField(source="product.description")
+    amount = serializers.IntegerField(source="unit_amount", allow_null=True)
+    currency = serializers.CharField()
+    interval = serializers.CharField()
+    interval_count = serializers.IntegerField()
+    quantity_min = serializers.IntegerField(source="terms.quantity_min")
+    quantity_max = serializers.IntegerField(source="terms.quantity_max")
+    trial_days = serializers.IntegerField(source="terms.trial_days")
+    features = serializers.SerializerMethodField()
+
+    def get_features(self, price: Price) -> Any:
+        links = [link for link in price.product.product_features.all() if link.removed_at is None]
+        return PlanFeatureSerializer(links, many=True).data
+
+
+class FeatureAccessSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    limit = serializers.IntegerField(allow_null=True)
+    ends_at = serializers.DateTimeField(allow_null=True)

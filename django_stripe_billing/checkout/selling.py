@@ -1,0 +1,59 @@
+"""What is sold: the catalog and the settings decide, never the browser."""
+
+from __future__ import annotations
+
+from ..conf import settings
+from ..exceptions import PriceNotSoldError, QuantityError
+from ..models import Price
+
+
+def sold_prices() -> list[Price]:
+    """The prices that a subscriber may buy, with their products and features; three queries.
+
+    Recurring and licensed, active as their product is, not withheld by `sellable = false`, and
+    named by a lookup key, or by STRIPE_BILLING["PRICES"] where that is set.
+    """
+    rows = (
+        Price.objects.filter(
+            account="",
+            active=True,
+            is_deleted=False,
+            product__active=True,
+            product__is_deleted=False,
+            type="recurring",
+            usage_type="licensed",
+        )
+        .select_related("product")
+        .prefetch_related("product__product_features__feature")
+    )
+    return [price for price in rows if _is_listed(price) and price.terms.is_sellable]
+
+
+def find_price(name: str) -> Price:
+    """The sold price of this lookup key or Stripe id. Raises PriceNotSoldError."""
+    for price in sold_prices():
+        if name and name in {price.lookup_key, price.stripe_id}:
+            return price
+    raise PriceNotSoldError("There is no such price on sale.")
+
+
+def check_quantity(price: Price, quantity: object) -> int:
+    """The quantity as a number within the price's bounds. Raises QuantityError."""
+    terms = price.terms
+    if isinstance(quantity, str) and quantity.isascii() and quantity.isdecimal():
+        quantity = int(quantity[:12])
+    if (
+        not isinstance(quantity, int)
+        or isinstance(quantity, bool)
+        or not terms.quantity_min <= quantity <= terms.quantity_max
+    ):
+        raise QuantityError(
+            f"The quantity of {price} is from {terms.quantity_min} to {terms.quantity_max}."
+        )
+    return quantity
+
+
+def _is_listed(price: Price) -> bool:
+    if settings.PRICES is None:
+        return bool(price.lookup_key)
+    return not {price.lookup_key, price.stripe_id}.isdisjoint(set(settings.PRICES) - {""})

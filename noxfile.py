@@ -1,0 +1,13 @@
+"""The suite on every supported Django and Python: `nox --session tests`."""
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+
+
+@nox.session(python=["3.12", "3.13"])
+@nox.parametrize("django", ["6.0", "6.1"])
+def tests(session: nox.Session, django: str) -> None:
+    """Django 5.2 on Python 3.11 is what `make test` runs."""
+    session.install("-c", "constraints.txt", "-e", ".[test]", f"django~={django}.0")
+    session.run("python", "-m", "pytest", "-n", "2", "-q")
