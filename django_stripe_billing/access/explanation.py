@@ -29,6 +29,7 @@ STATUSES = {
     "past_due": "its last payment failed",
     "unpaid": "its payments failed, and Stripe tries no more until an invoice is paid",
     "canceled": "it has ended",
+    "missing": "Stripe does not have it (any more)",
     "paused": "it is paused, and must be resumed in Stripe or in the portal",
 }
 """Why a status grants nothing, or not for long."""

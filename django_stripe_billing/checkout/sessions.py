@@ -20,7 +20,7 @@ from ..exceptions import (
     UnsettledError,
 )
 from ..models import CheckoutSession, Customer, Price
-from ..rules.snapshots import TERMINAL_STATUSES
+from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import request as call
 from ..sync import Cause, sync_customer, sync_customer_subscriptions
 from .binding import bind_customer
@@ -68,7 +68,7 @@ def _current_customer(subscriber: Any) -> Customer:
 
 
 def _refuse_second_subscription(customer: Customer, price: Price) -> None:
-    live = customer.subscriptions.exclude(status__in=TERMINAL_STATUSES)
+    live = customer.subscriptions.exclude(status__in=ENDED_STATUSES)
     if live.filter(items__product_id=price.product.stripe_id).exists():
         raise AlreadySubscribedError(f"{customer} has a subscription to {price.product}.")
 

@@ -24,6 +24,12 @@ TERMINAL_STATUSES = frozenset({"canceled", "incomplete_expired"})
 """Statuses that a subscription never leaves.
 https://docs.stripe.com/billing/subscriptions/overview"""
 
+MISSING = "missing"
+"""Our own status for a subscription that Stripe does not have (any more): it grants nothing, and
+unlike a terminal one it would be read again, should Stripe list it after all."""
+
+ENDED_STATUSES = TERMINAL_STATUSES | {MISSING}
+
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriptionItemSnapshot:

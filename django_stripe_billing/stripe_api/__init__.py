@@ -1,6 +1,6 @@
 """The only package that imports `stripe`."""
 
-from .client import Answer, request
+from .client import Answer, counted_calls, request
 from .errors import without_secrets
 from .pages import Page, fetch_subscription, pages
 from .signatures import verify
@@ -10,6 +10,7 @@ __all__ = [
     "Answer",
     "CallableHTTPClient",
     "Page",
+    "counted_calls",
     "fetch_subscription",
     "pages",
     "request",

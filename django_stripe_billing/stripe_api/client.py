@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import functools
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -50,6 +54,7 @@ def request(
         options["stripe_account"] = account
     if idempotency_key:
         options["idempotency_key"] = idempotency_key
+    _count()
     started = time.monotonic()
     with translated():
         response = _client().raw_request(method, path, **(params or {}), **options)
@@ -59,6 +64,26 @@ def request(
         interval=_interval(response.headers, elapsed=time.monotonic() - started),
         request_id=str(response.request_id or ""),
     )
+
+
+@contextmanager
+def counted_calls() -> Iterator[Counter[str]]:
+    """Counts the calls to Stripe that this thread makes in the block, under the key `calls`."""
+    counter: Counter[str] = Counter()
+    token = _counter.set(counter)
+    try:
+        yield counter
+    finally:
+        _counter.reset(token)
+
+
+_counter: ContextVar[Counter[str] | None] = ContextVar("stripe_calls", default=None)
+
+
+def _count() -> None:
+    counter = _counter.get()
+    if counter is not None:
+        counter["calls"] += 1
 
 
 def _interval(headers: Any, *, elapsed: float) -> Interval:

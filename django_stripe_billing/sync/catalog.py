@@ -10,7 +10,7 @@ from ..models import Feature, Price, Product, ProductFeature, Subscription
 from ..models.mirrored import to_datetime
 from ..rules.catalog import NO_LIMIT, combine_rule_of, grace_days_of, limits_of
 from ..rules.ordering import Interval, Verdict
-from ..rules.snapshots import FeatureSnapshot, PriceSnapshot, ProductSnapshot
+from ..rules.snapshots import ENDED_STATUSES, FeatureSnapshot, PriceSnapshot, ProductSnapshot
 from .door import Cause
 from .mirror import judge_row
 from .subscriptions import recompute_subscriptions
@@ -164,9 +164,7 @@ def recompute(*, product_ids: set[str] | None = None, account: str = "", cause: 
     Only subscriptions to `product_ids` (Stripe's ids), or all. A constant number of queries for
     each 500 subscriptions, locking their customers in one order.
     """
-    rows = Subscription.objects.filter(account=account).exclude(
-        status__in=["canceled", "incomplete_expired"]
-    )
+    rows = Subscription.objects.filter(account=account).exclude(status__in=ENDED_STATUSES)
     if product_ids is not None:
         rows = rows.filter(items__product_id__in=product_ids)
     ids = list(rows.order_by("customer_id").values_list("stripe_id", flat=True).distinct())

@@ -10,10 +10,10 @@ from django.db import transaction
 
 from ..conf import settings
 from ..exceptions import CustomerConflictError
-from ..models import Customer, Feature, SourceKind, Subscription
+from ..models import Customer, Entitlement, Feature, SourceKind, Subscription
 from ..rules.entitlements import wanted_entitlements
 from ..rules.ordering import Interval, Verdict
-from ..rules.snapshots import SubscriptionSnapshot
+from ..rules.snapshots import ENDED_STATUSES, MISSING, SubscriptionSnapshot
 from ..signals import subscription_changed
 from .catalog_terms import read_catalog
 from .door import Cause, Grant, write_entitlements
@@ -121,13 +121,43 @@ def mark_missing(subscription: Subscription, *, cause: Cause) -> None:
             return
         row = entry.subscription
         row.customer = customer
-        if row.is_terminal:
+        if row.status in ENDED_STATUSES:
             return
-        status_before, row.status = row.status, "canceled"
+        status_before, row.status = row.status, MISSING
         row.revision += 1
         row.save(update_fields=["status", "revision"])
         write_grants([entry], account=row.account, cause=cause)
         transaction.on_commit(partial(_announce, row, status_before))
+
+
+def revoke_unfounded(entitlements: Iterable[Entitlement], *, cause: Cause) -> int:
+    """Delete entitlements whose source does not exist here; returns the changes made."""
+    wanted = [entitlement.pk for entitlement in entitlements]
+    with transaction.atomic():
+        owners = Customer.objects.filter(entitlements__pk__in=wanted).values_list("pk", flat=True)
+        customers = {
+            customer.pk: customer
+            for customer in Customer.objects.select_for_update()
+            .filter(pk__in=list(owners))
+            .order_by("pk")
+        }
+        rows = Entitlement.objects.filter(pk__in=wanted, subscription=None).select_related(
+            "feature"
+        )
+        grants = [
+            Grant(
+                customer=customers[row.customer_id],
+                source_kind=row.source_kind,
+                source_id=row.source_id,
+                subscription=None,
+                terms={},
+                held=(row,),
+            )
+            for row in rows
+            if row.customer_id in customers
+        ]
+        features = {row.feature_id: row.feature for row in rows}
+        return len(write_entitlements(grants, cause=cause, features=features))
 
 
 def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> int:

@@ -51,9 +51,8 @@ class Story:
         self._chapter("An empty database, a sandbox for Stripe, and a small SaaS")
         started = time.monotonic()
         self._stage.manage("migrate", "--verbosity", "0")
-        self._say(
-            f"migrated a fresh SQLite file in {time.monotonic() - started:.1f} s (process start included)"
-        )
+        seconds = time.monotonic() - started
+        self._say(f"migrated a fresh SQLite file in {seconds:.1f} s, process start included")
         self._stage.manage("seed")
         self._stage.open()
         self._say(f"site {self._stage.site}, sandbox {self._stage.sandbox}")

@@ -6,7 +6,8 @@ import re
 from urllib.parse import urljoin
 
 import requests
-from teams.management.commands.seed import PASSWORD
+
+from teams.seeds import PASSWORD
 
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 

@@ -4,13 +4,13 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
-from django_stripe_billing.access.permissions import HasFeature
-from django_stripe_billing.checkout import sold_prices
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_stripe_billing.access import feature_required
+from django_stripe_billing.access.permissions import HasFeature
+from django_stripe_billing.checkout import sold_prices
 
 from .billing import SESSION_KEY, current_membership
 from .models import Membership

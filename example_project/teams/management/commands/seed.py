@@ -8,14 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from teams.models import Membership, Team
-
-PASSWORD = "sandbox-only"
-TEAMS = {
-    "Analytical Engines": ["ada", "charles"],
-    "Cobol Works": ["grace", "ada"],
-    "Kernel Yard": ["linus"],
-}
-"""Team to usernames; the first is the owner."""
+from teams.seeds import PASSWORD, TEAMS
 
 
 class Command(BaseCommand):
