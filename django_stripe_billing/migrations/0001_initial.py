@@ -89,6 +89,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'customer',
                 'verbose_name_plural': 'customers',
                 'ordering': ['-pk'],
+                'permissions': [('sync_customer', 'Can sync a customer from Stripe')],
             },
         ),
         migrations.CreateModel(
@@ -233,6 +234,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'subscription',
                 'verbose_name_plural': 'subscriptions',
                 'ordering': ['-stripe_created_at', '-pk'],
+                'permissions': [('sync_subscription', 'Can sync a subscription from Stripe')],
             },
         ),
         migrations.CreateModel(

@@ -52,6 +52,7 @@ class Customer(MirroredModel):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
         ordering = ["-pk"]
+        permissions = [("sync_customer", "Can sync a customer from Stripe")]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "stripe_id"], name="stripe_billing_customer_stripe_id"

@@ -47,6 +47,7 @@ class Subscription(MirroredModel):
         verbose_name = _("subscription")
         verbose_name_plural = _("subscriptions")
         ordering = ["-stripe_created_at", "-pk"]
+        permissions = [("sync_subscription", "Can sync a subscription from Stripe")]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "stripe_id"], name="stripe_billing_subscription_stripe_id"

@@ -1,0 +1,77 @@
+"""Admins that show, and change nothing that Stripe decides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from ..conf import settings, subscriber_model
+
+if TYPE_CHECKING:  # these are generic for type checkers only
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+else:
+    ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
+
+DASHBOARD = "https://dashboard.stripe.com"
+
+
+class InspectingAdmin(ModelAdmin):
+    """Everything is read-only: rows come from Stripe, and history is not deleted."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_view_permission(request, obj) or request.user.has_perm(
+            f"{self.opts.app_label}.change_{self.opts.model_name}"
+        )
+
+
+class InspectingInline(TabularInline):
+    """Rows of a related model, read-only."""
+
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def dashboard_link(folder: str, row: Any) -> str:
+    """A link to a mirrored object in Stripe's Dashboard."""
+    if not row.stripe_id:
+        return "—"
+    livemode = getattr(row, "livemode", settings.livemode)
+    parts = [DASHBOARD, row.account, "" if livemode else "test", folder, row.stripe_id]
+    url = "/".join(part for part in parts if part)
+    return format_html(
+        '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, _("in Stripe")
+    )
+
+
+def subscriber_search_fields(prefix: str) -> list[str]:
+    """How subscribers are found: by their user name, e-mail or name, where they have these."""
+    from django.apps import apps
+
+    model = apps.get_model(subscriber_model())
+    known = {field.name for field in model._meta.get_fields()}
+    names = [getattr(model, "USERNAME_FIELD", ""), "email", "name"]
+    return [f"{prefix}__{name}" for name in dict.fromkeys(names) if name in known]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ..models import CheckoutSession, Subscription, SubscriptionItem
+from ..sync import Cause, sync_subscription
+from .asking import AskingAdmin
+from .inspecting import (
+    InspectingAdmin,
+    InspectingInline,
+    dashboard_link,
+    subscriber_search_fields,
+)
+
+
+class SubscriptionItemInline(InspectingInline):
+    model = SubscriptionItem
+    fields = [
+        "stripe_id",
+        "price_id",
+        "product_id",
+        "quantity",
+        "current_period_start_at",
+        "current_period_end_at",
+    ]
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(AskingAdmin):
+    asking_name = "sync"
+    asking_label = gettext_lazy("Sync from Stripe")
+    asking_permission = "stripe_billing.sync_subscription"
+    list_display = ["stripe_id", "customer", "status", "cancel_at", "ended_at", "in_stripe"]
+    list_filter = ["status", "cancel_at_period_end", "livemode"]
+    list_select_related = ["customer"]
+    raw_id_fields = ["customer"]
+    inlines = [SubscriptionItemInline]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        names = subscriber_search_fields("customer__subscriber")
+        return ["stripe_id", "customer__stripe_id", "customer__email", *names]
+
+    def ask(self, request: HttpRequest, row: Any) -> str:
+        cause = Cause(kind="person", id=request.user.get_username())
+        outcome = sync_subscription(row.stripe_id, account=row.account, cause=cause)
+        return _("read from Stripe: %(verdict)s") % {"verdict": outcome.verdict.value}
+
+    @admin.display(description="Dashboard")
+    def in_stripe(self, row: Any) -> str:
+        return dashboard_link("subscriptions", row)
+
+
+@admin.register(CheckoutSession)
+class CheckoutSessionAdmin(InspectingAdmin):
+    list_display = ["__str__", "customer", "price_id", "quantity", "status", "created_at"]
+    list_filter = ["status", "mode", "created_at"]
+    list_select_related = ["customer"]
+    search_fields = ["stripe_id", "customer__stripe_id", "customer__email", "price_id"]
