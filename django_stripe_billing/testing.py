@@ -1,6 +1,6 @@
 """pytest fixtures for the projects that use this package.
 
-In your conftest.py: `from django_stripe_billing.testing import stripe_sandbox`.
+In your conftest.py: `pytest_plugins = ["django_stripe_billing.testing"]`.
 """
 
 from __future__ import annotations

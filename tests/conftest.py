@@ -5,9 +5,11 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 
 from django_stripe_billing.models import Customer, Feature, Price, Product, ProductFeature
-from django_stripe_billing.testing import stripe_sandbox  # noqa: F401 - a fixture
 
 from .answers import Answers
+from .shop import Shop
+
+pytest_plugins = ["django_stripe_billing.testing"]
 
 
 @pytest.fixture
@@ -24,13 +26,37 @@ def stripe_answers(settings):
 @pytest.fixture
 def subscriber(db):
     """Somebody who pays: a user, or an organisation with that user as its member."""
-    user = get_user_model().objects.create_user("ada", email="ada@example.com", password="secret")
+    return make_subscriber("ada")
+
+
+def make_subscriber(username):
+    user = get_user_model().objects.create_user(
+        username, email=f"{username}@example.com", password="secret"
+    )
     model = Customer._meta.get_field("subscriber").related_model
     if model is get_user_model():
         return user
-    organisation = model.objects.create(name="Analytical Engines", email="ada@example.com")
+    organisation = model.objects.create(name=f"{username}'s", email=user.email)
     organisation.members.add(user)
     return organisation
+
+
+@pytest.fixture
+def user(subscriber):
+    """The user who signs in for the subscriber."""
+    return get_user_model().objects.get(username="ada")
+
+
+@pytest.fixture
+def other_subscriber(db):
+    """Somebody else who pays, and whose user is `eve`."""
+    return make_subscriber("eve")
+
+
+@pytest.fixture
+def shop(db, stripe_sandbox):
+    """A catalog in the sandbox, mirrored."""
+    return Shop(stripe_sandbox)
 
 
 @pytest.fixture
