@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from ..conf import settings
-from ..exceptions import CustomerConflictError
+from ..exceptions import CustomerConflictError, StripeUnavailableError
 from ..models import Customer
+from ..rules.json_values import metadata
+from ..rules.ordering import Interval
 from ..rules.snapshots import CustomerSnapshot, parse_customer
-from ..stripe_api import request
+from ..stripe_api import pages, request
 from ..sync import Cause, apply_customer
+
+BINDING = "django_stripe_billing_binding"
+"""The metadata key by which a customer is found again whose creation was answered with 5xx."""
+
+CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 def bind_customer(subscriber: Any) -> Customer:
@@ -25,21 +34,57 @@ def bind_customer(subscriber: Any) -> Customer:
     customer = _row_of(subscriber)
     if customer.stripe_id:
         return customer
-    answer = request(
-        "post",
-        "/v1/customers",
-        {
-            **settings.callable("CUSTOMER_DETAILS")(subscriber),
-            "metadata": {"subscriber": f"{subscriber._meta.label}:{subscriber.pk}"},
-        },
-        idempotency_key=f"customer-{customer.binding_key}",
-    )
+    snapshot, interval = _create(subscriber, customer)
+    bound = _take_stripe_id(customer, snapshot)
+    apply_customer(snapshot, interval, cause=Cause(kind="checkout"))
+    return bound
+
+
+def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Interval]:
+    """The customer in Stripe, created under the row's key.
+
+    A 5xx answer leaves open whether it was created, and Stripe repeats that answer for the key: so
+    we look for it, and without it take another key for the next attempt.
+    """
+    try:
+        answer = request(
+            "post",
+            "/v1/customers",
+            {
+                **settings.callable("CUSTOMER_DETAILS")(subscriber),
+                "metadata": {
+                    "subscriber": f"{subscriber._meta.label}:{subscriber.pk}",
+                    BINDING: str(customer.binding_key),
+                },
+            },
+            idempotency_key=f"customer-{customer.binding_key}",
+        )
+    except StripeUnavailableError as error:
+        if error.status < 500:
+            raise
+        found = _find(customer)
+        if found is None:
+            Customer.objects.filter(pk=customer.pk, stripe_id=None).update(binding_key=uuid.uuid4())
+            raise
+        return found
     snapshot = parse_customer(answer.data)
     if snapshot is None:
-        raise CustomerConflictError("Stripe's answer to the creation of a customer has no id.")
-    bound = _take_stripe_id(customer, snapshot)
-    apply_customer(snapshot, answer.interval, cause=Cause(kind="checkout"))
-    return bound
+        raise StripeUnavailableError("Stripe's answer to the creation of a customer has no id.")
+    return snapshot, answer.interval
+
+
+def _find(customer: Customer) -> tuple[CustomerSnapshot, Interval] | None:
+    """The customer that was created under the row's key, among the newest in Stripe.
+
+    Our own metadata on a customer is trusted here: nobody but the holder of the key can set it.
+    """
+    since = int((customer.created_at - CLOCKS_DIFFER).timestamp())
+    for page in pages("/v1/customers", {"created": {"gte": since}}):
+        for row in page.rows:
+            if metadata(row.get("metadata")).get(BINDING) == str(customer.binding_key):
+                snapshot = parse_customer(row)
+                return None if snapshot is None else (snapshot, page.interval)
+    return None
 
 
 def _row_of(subscriber: Any) -> Customer:

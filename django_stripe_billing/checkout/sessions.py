@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +21,9 @@ from ..exceptions import (
     UnsettledError,
 )
 from ..models import CheckoutSession, Customer, Price
+from ..rules.json_values import metadata
 from ..rules.snapshots import ENDED_STATUSES
+from ..stripe_api import pages
 from ..stripe_api import request as call
 from ..sync import Cause, sync_customer, sync_customer_subscriptions
 from .binding import bind_customer
@@ -28,6 +31,9 @@ from .selling import check_quantity, find_price
 
 LONGEST_LIFE = timedelta(hours=24)
 """A Checkout Session expires by itself after that time at the latest."""
+
+CHECKOUT = "django_stripe_billing_checkout"
+"""The metadata key by which a session is found again whose creation was answered with 5xx."""
 
 ATTEMPTS = 4
 
@@ -48,7 +54,14 @@ def start_checkout(
     for _attempt in range(ATTEMPTS):
         _refuse_second_subscription(customer, sold)
         row, is_new = _claim(customer, sold, number)
-        url = _open(request, row, sold, number, is_new=is_new)
+        try:
+            url = _open(request, row, sold, number, is_new=is_new)
+        except StripeObjectMissingError as error:
+            if error.param != "customer":
+                raise
+            sync_customer(customer, cause=Cause(kind="checkout"))  # was it deleted in Stripe?
+            customer = _current_customer(subscriber)
+            continue
         if url:
             return url
     raise UnsettledError("The checkout kept changing while it was opened; try again.")
@@ -102,7 +115,7 @@ def _open(
     if not is_new and row.created_at < timezone.now() - LONGEST_LIFE:
         _close(row, "expired")
         return ""
-    if row.stripe_id is None:
+    if row.stripe_id is None and (is_new or not _find(row)):
         session = _create(request, row)
         if is_new or not session:
             return str(session.get("url") or "")
@@ -138,6 +151,7 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
         "line_items": [{"price": row.price_id, "quantity": row.quantity}],
         "success_url": f"{back}?session_id={{CHECKOUT_SESSION_ID}}",
         "cancel_url": request.build_absolute_uri(settings.PRICING_URL),
+        "metadata": {CHECKOUT: str(row.pk)},
     }
     if subscription_data:
         params["subscription_data"] = subscription_data
@@ -148,16 +162,34 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
             params,
             idempotency_key=f"checkout-{row.idempotency_key}",
         )
-    except StripeUnavailableError:
-        raise  # it may have been created: the row keeps its key for the retry
+    except StripeUnavailableError as error:
+        if error.status >= 500:  # Stripe repeats a 5xx for the key: the retry needs another one
+            fresh = CheckoutSession.objects.filter(pk=row.pk, stripe_id=None)
+            fresh.update(idempotency_key=uuid.uuid4())
+        raise
     except StripeError as error:
         _close(row, "failed")
         if error.is_idempotency_conflict:
             return {}  # the first request had another host or trial: that session is never shown
         raise
-    CheckoutSession.objects.filter(pk=row.pk).update(stripe_id=answer.data.get("id"))
-    row.stripe_id = answer.data.get("id")
+    _take(row, answer.data)
     return answer.data
+
+
+def _find(row: CheckoutSession) -> bool:
+    """Whether the row's session exists in Stripe, although its creation was never answered."""
+    params = {"customer": row.customer.stripe_id, "status": "open"}
+    for page in pages("/v1/checkout/sessions", params):
+        for session in page.rows:
+            if metadata(session.get("metadata")).get(CHECKOUT) == str(row.pk):
+                _take(row, session)
+                return True
+    return False
+
+
+def _take(row: CheckoutSession, session: dict[str, Any]) -> None:
+    row.stripe_id = str(session["id"])
+    CheckoutSession.objects.filter(pk=row.pk).update(stripe_id=row.stripe_id)
 
 
 def _retrieve(row: CheckoutSession) -> dict[str, Any]:

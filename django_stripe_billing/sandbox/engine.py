@@ -94,9 +94,11 @@ class Engine:
             self.requests.append((method, path))
             fault = next((fault for fault in self.faults if fault.takes(method, path)), None)
             if fault is not None and not fault.is_after:
-                return self._fail(fault)
+                return self._fail(fault, method, path, body, lowered)
             response = self._answer(method, path, query, body, lowered)
-            return response if fault is None else self._fail(fault)
+            if fault is None:
+                return response
+            return self._fail(fault, method, path, body, lowered)
 
     def call(
         self,
@@ -205,13 +207,23 @@ class Engine:
             headers["Idempotent-Replayed"] = "true"
         return Response(status=status, headers=headers, body=body)
 
-    def _fail(self, fault: Fault) -> Response:
+    def _fail(
+        self, fault: Fault, method: str, path: str, body: str, headers: Mapping[str, str]
+    ) -> Response:
+        """The fault's answer; Stripe remembers a 5xx under the request's idempotency key, too."""
         if fault.status == 0:
             raise ConnectionError("The sandbox broke the connection, as it was told to.")
         kind = "api_error" if fault.status >= 500 else "invalid_request_error"
         error = {"error": {"type": kind, "message": "A fault, as the sandbox was told."}}
         self._request_id = self.state.new_id("req_")
-        return self._response(fault.status, json.dumps(error).encode())
+        encoded = json.dumps(error).encode()
+        key = headers.get("idempotency-key", "")
+        if key and method == "POST" and fault.status >= 500:
+            request = (method, path, body)
+            self.keys.remember(
+                key, request, status=fault.status, body=encoded, now=self.clock.now()
+            )
+        return self._response(fault.status, encoded)
 
     def complete_checkout(
         self, session_id: str, *, payment_method: str = "pm_card_visa"

@@ -142,6 +142,10 @@ def test_faults_break_requests_before_or_after_they_are_carried_out(engine):
     assert len(engine.call("GET", "/v1/customers")["data"]) == 1
     with pytest.raises(ConnectionError):
         engine.handle("GET", "/v1/products", "", STRICT)
+    headers = {**STRICT, "Idempotency-Key": "broken"}
+    engine.faults.append(Fault(method="POST", path="/v1/products", status=500))
+    answers = [engine.handle("POST", "/v1/products", "name=x", headers).status for _ in range(2)]
+    assert answers == [500, 500], "Stripe repeats the first answer to a key, a 500 too"
     assert engine.handle("GET", "/v1/products", "", STRICT).status == 200
 
 
