@@ -59,7 +59,9 @@ class Report:
     def summary(self) -> str:
         """The last line: `0 drift, 10,000 subscriptions, 102 calls`."""
         return (
-            f"{len(self.drift):,} drift, {self.subscriptions:,} subscriptions, {self.calls:,} calls"
+            f"{len(self.drift):,} drift,"
+            f" {self.subscriptions:,} subscription{'' if self.subscriptions == 1 else 's'},"
+            f" {self.calls:,} call{'' if self.calls == 1 else 's'}"
         )
 
     def as_json(self) -> dict[str, Any]:

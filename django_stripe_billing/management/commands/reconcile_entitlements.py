@@ -45,7 +45,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self.check()
+            if not options.get("skip_checks"):  # as call_command() asks
+                self.check()
             report = self._run(options)
         except (DatabaseError, ImproperlyConfigured) as error:
             raise CommandError(f"{type(error).__name__}: {error}", returncode=2) from error
