@@ -1,24 +1,37 @@
 """Admin actions that ask Stripe, or process something again: on a page and on a list.
 
-Each is a POST of its own outside any transaction, needs its own permission, and leaves a log entry.
+Each is a POST outside any transaction, needs a permission of its own, and leaves a log entry.
 """
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import get_object_or_404, redirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
 from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ..exceptions import BillingError
 from ..stripe_api import without_secrets
 from .inspecting import InspectingAdmin
+
+logger = logging.getLogger("django_stripe_billing.admin")
+
+MOST_AT_ONCE = 100
+"""How many rows an action on a list takes; each may be several calls to Stripe."""
+
+MOST_ERRORS = 10
+"""How many errors of one action are shown one by one."""
 
 
 class AskingAdmin(InspectingAdmin):
@@ -26,7 +39,7 @@ class AskingAdmin(InspectingAdmin):
 
     change_form_template = "admin/stripe_billing/asking_change_form.html"
     asking_name = ""
-    """The last part of the action's URL, and the name of its method in `actions`."""
+    """The name of the action on the list, and the last part of its URL on the page."""
     asking_label: Any = ""
     asking_permission = ""
     """The codename, with the app label."""
@@ -39,8 +52,8 @@ class AskingAdmin(InspectingAdmin):
         return request.user.has_perm(self.asking_permission)
 
     def get_urls(self) -> list[Any]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_{self.asking_name}"
         view = self.admin_site.admin_view(self.ask_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_{self.asking_name}"
         return [path(f"<path:object_id>/{self.asking_name}/", view, name=name), *super().get_urls()]
 
     @transaction.non_atomic_requests
@@ -48,16 +61,14 @@ class AskingAdmin(InspectingAdmin):
         """The button on an object's page."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        if not self.may_ask(request):
+        row = self.get_object(request, unquote(object_id))
+        if not (self.has_view_permission(request, row) and self.may_ask(request)):
             raise PermissionDenied
-        row = get_object_or_404(self.get_queryset(request), pk=object_id)
-        self._ask_and_tell(request, row)
-        return redirect(
-            reverse(
-                f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change",
-                args=[row.pk],
-            )
-        )
+        if row is None:
+            raise Http404
+        outcome, is_good = self._ask_and_log(request, row)
+        self._tell(request, f"{row}: {outcome}", is_good=is_good)
+        return redirect(self._url("change", row))
 
     @transaction.non_atomic_requests
     def changelist_view(
@@ -66,45 +77,68 @@ class AskingAdmin(InspectingAdmin):
         """The list; outside a transaction, because its actions ask Stripe."""
         return super().changelist_view(request, extra_context)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        name = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}"
-        asking = {
-            "asking_url": reverse(f"{name}_{self.asking_name}", args=[object_id])
-            if self.may_ask(request)
-            else "",
-            "asking_label": self.asking_label,
-        }
-        return super().change_view(
-            request, object_id, form_url, {**asking, **(extra_context or {})}
-        )
+        row = context["original"]
+        if row is not None and self.may_ask(request):
+            context["asking_url"] = self._url(self.asking_name, row)
+            context["asking_label"] = self.asking_label
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_actions(self, request: HttpRequest) -> Any:
         actions: dict[str, Any] = super().get_actions(request)
-        if self.may_ask(request):
+        if self.may_ask(request) and IS_POPUP_VAR not in request.GET:
             actions[self.asking_name] = (_ask_all, self.asking_name, str(self.asking_label))
         return actions
 
-    def _ask_and_tell(self, request: HttpRequest, row: Any) -> bool:
+    def ask_all(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Do it for each row, and tell in a few messages what came of it."""
+        outcomes = [(row, *self._ask_and_log(request, row)) for row in rows]
+        failures = [f"{row}: {outcome}" for row, outcome, is_good in outcomes if not is_good]
+        done = len(rows) - len(failures)
+        if done:
+            text = ngettext("%(action)s: %(count)d done.", "%(action)s: %(count)d done.", done)
+            self._tell(request, text % {"action": self.asking_label, "count": done}, is_good=True)
+        for failure in failures[:MOST_ERRORS]:
+            self._tell(request, failure, is_good=False)
+        if len(failures) > MOST_ERRORS:
+            more = _("… and %(count)d more failed; their history says why.")
+            text = more % {"count": len(failures) - MOST_ERRORS}
+            self._tell(request, text, is_good=False)
+
+    def _ask_and_log(self, request: HttpRequest, row: Any) -> tuple[str, bool]:
+        """What came of it, and whether that is good."""
+        is_good = False
         try:
             outcome, is_good = self.ask(request, row), True
         except BillingError as error:
-            outcome, is_good = without_secrets(str(error)), False
+            outcome = without_secrets(str(error))
         except Exception as error:  # a handler of the project's may raise anything
-            outcome, is_good = without_secrets(f"{type(error).__name__}: {error}"), False
+            outcome = without_secrets(f"{type(error).__name__}: {error}")
+            logger.error("%s of %s failed: %s", self.asking_name, row, outcome)
         self.log_change(request, row, f"{self.asking_label}: {outcome}"[:2000])
-        level = messages.SUCCESS if is_good else messages.ERROR
-        self.message_user(request, f"{row}: {outcome}", level)
-        return is_good
+        return outcome, is_good
+
+    def _tell(self, request: HttpRequest, text: str, *, is_good: bool) -> None:
+        self.message_user(request, text[:2000], messages.SUCCESS if is_good else messages.ERROR)
+
+    def _url(self, name: str, row: Any) -> str:
+        return reverse(
+            f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}",
+            args=[quote(row.pk)],
+            current_app=self.admin_site.name,
+        )
 
 
 @admin.action
 def _ask_all(modeladmin: AskingAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> None:
     """The action on a list."""
-    for row in queryset:
-        modeladmin._ask_and_tell(request, row)
+    rows = list(queryset[: MOST_AT_ONCE + 1])
+    if len(rows) > MOST_AT_ONCE:
+        text = _(
+            "Choose at most %(most)d at once; manage.py reconcile_entitlements takes everything."
+        )
+        modeladmin.message_user(request, text % {"most": MOST_AT_ONCE}, messages.ERROR)
+        return
+    modeladmin.ask_all(request, rows)

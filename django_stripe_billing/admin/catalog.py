@@ -3,14 +3,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from ..models import Feature, Price, Product, ProductFeature
-from .inspecting import InspectingAdmin, InspectingInline, dashboard_link
+from .inspecting import InspectingAdmin, InspectingInline
 
 
 class ProductFeatureInline(InspectingInline):
     model = ProductFeature
-    fields = ["feature", "limit", "is_limit_per_unit", "removed_at"]
+    fields = ["feature", "limit", "is_limit_per_unit", "removed_at", "stripe_id"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("feature", "product")
 
 
 class PriceInline(InspectingInline):
@@ -21,15 +26,12 @@ class PriceInline(InspectingInline):
 
 @admin.register(Product)
 class ProductAdmin(InspectingAdmin):
+    dashboard_folder = "products"
     list_display = ["__str__", "stripe_id", "active", "is_deleted", "in_stripe"]
     list_filter = ["active", "is_deleted"]
-    search_fields = ["name", "stripe_id"]
+    search_fields = ["name", "stripe_id", "product_features__feature__lookup_key"]
     inlines = [ProductFeatureInline, PriceInline]
-
-    @admin.display(description="Dashboard")
-    def in_stripe(self, row: Any) -> str:
-        return dashboard_link("products", row)
-
+    readonly_fields = ["in_stripe"]
     fields = [
         "name",
         "stripe_id",
@@ -44,6 +46,7 @@ class ProductAdmin(InspectingAdmin):
 
 @admin.register(Price)
 class PriceAdmin(InspectingAdmin):
+    dashboard_folder = "prices"
     list_display = [
         "__str__",
         "product",
@@ -53,13 +56,10 @@ class PriceAdmin(InspectingAdmin):
         "active",
         "in_stripe",
     ]
-    list_filter = ["active", "interval", "currency"]
+    list_filter = ["active", "is_deleted", "type", "interval", "currency"]
     list_select_related = ["product"]
-    search_fields = ["lookup_key", "stripe_id", "nickname", "product__name"]
-
-    @admin.display(description="Dashboard")
-    def in_stripe(self, row: Any) -> str:
-        return dashboard_link("prices", row)
+    search_fields = ["lookup_key", "stripe_id", "nickname", "product__name", "product__stripe_id"]
+    readonly_fields = ["in_stripe"]
 
 
 @admin.register(Feature)

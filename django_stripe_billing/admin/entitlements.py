@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from ..models import Entitlement, EntitlementChange
 from .inspecting import InspectingAdmin, subscriber_search_fields
@@ -9,13 +11,36 @@ from .inspecting import InspectingAdmin, subscriber_search_fields
 
 @admin.register(Entitlement)
 class EntitlementAdmin(InspectingAdmin):
-    list_display = ["feature", "customer", "source_kind", "source_id", "limit", "ends_at", "reason"]
+    list_display = [
+        "feature",
+        "customer",
+        "is_current",
+        "ends_at",
+        "limit",
+        "reason",
+        "source_kind",
+        "source_id",
+    ]
     list_filter = ["feature", "source_kind", "reason", "ends_at"]
     list_select_related = ["customer", "feature"]
+    readonly_fields = ["is_current"]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")
-        return ["source_id", "feature__lookup_key", "customer__stripe_id", *names]
+        return [
+            "source_id",
+            "feature__lookup_key",
+            "customer__stripe_id",
+            "customer__email",
+            *names,
+        ]
+
+    @admin.display(description=_("counts now"), boolean=True)
+    def is_current(self, row: Entitlement) -> bool:
+        """The row may be past its end: then it grants nothing any more."""
+        if row.customer.is_deleted:
+            return False
+        return row.ends_at is None or row.ends_at > timezone.now()
 
 
 @admin.register(EntitlementChange)
@@ -31,4 +56,7 @@ class EntitlementChangeAdmin(InspectingAdmin):
     ]
     list_filter = ["kind", "cause_kind", "feature", "created_at"]
     list_select_related = ["customer", "feature"]
-    search_fields = ["source_id", "cause_id", "customer__stripe_id", "feature__lookup_key"]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        names = subscriber_search_fields("customer__subscriber")
+        return ["source_id", "cause_id", "customer__stripe_id", "feature__lookup_key", *names]

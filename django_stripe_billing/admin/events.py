@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from django.contrib import admin
+from django.db import connections
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..models import Event
+from ..stripe_api import without_secrets
 from ..webhooks import process_again
 from .asking import AskingAdmin
 
 MOST_CHARACTERS = 100_000
+
+CLIENT_SECRET = re.compile(r"_secret_\w+")
+"""The end of a client secret, with which a browser may act on a payment."""
 
 
 @admin.register(Event)
@@ -21,12 +28,25 @@ class EventAdmin(AskingAdmin):
     asking_name = "process"
     asking_label = gettext_lazy("Process again")
     asking_permission = "stripe_billing.process_event"
-    list_display = ["type", "stripe_id", "object_id", "status", "attempts", "received_at", "note"]
-    list_filter = ["status", "type", "received_at"]
+    dashboard_folder = "events"
+    date_hierarchy = "received_at"
+    list_display = [
+        "type",
+        "stripe_id",
+        "object_id",
+        "customer_id",
+        "status",
+        "attempts",
+        "received_at",
+        "short_note",
+    ]
+    list_filter = ["status", "type", "received_at", "livemode"]
     search_fields = ["stripe_id", "object_id", "customer_id", "type"]
+    readonly_fields = ["in_stripe", "readable_payload"]
     fields = [
         "type",
         "stripe_id",
+        "in_stripe",
         "status",
         "note",
         "error",
@@ -41,14 +61,31 @@ class EventAdmin(AskingAdmin):
         "processed_at",
         "readable_payload",
     ]
-    readonly_fields = ["readable_payload"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Without the payloads, which may be large; an event's page reads its own."""
+        return super().get_queryset(request).defer("payload")
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list; by date only where the database knows the time zones that this needs."""
+        changelist = super().get_changelist_instance(request)
+        if not connections[changelist.queryset.db].features.has_zoneinfo_database:
+            changelist.date_hierarchy = None
+        return changelist
 
     def ask(self, request: HttpRequest, row: Any) -> str:
-        return str(process_again(row).get_status_display())
+        event = process_again(row)
+        return " - ".join(filter(None, [str(event.get_status_display()), event.note]))
+
+    @admin.display(description=gettext_lazy("note"))
+    def short_note(self, row: Any) -> str:
+        return str(row.error or row.note)[:120]
 
     @admin.display(description=gettext_lazy("payload"))
     def readable_payload(self, row: Any) -> str:
         text = json.dumps(row.payload, indent=2, ensure_ascii=False, sort_keys=True)
-        if len(text) > MOST_CHARACTERS:
-            text = text[:MOST_CHARACTERS] + "\n" + _("… cut here; Stripe has the whole of it.")
+        is_cut = len(text) > MOST_CHARACTERS
+        text = CLIENT_SECRET.sub("_secret_…", without_secrets(text[:MOST_CHARACTERS]))
+        if is_cut:
+            text += "\n" + _("… cut here; Stripe has the whole of it.")
         return format_html('<pre style="white-space:pre-wrap">{}</pre>', text)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from ..conf import settings, subscriber_model
+from ..conf import STRIPE_API_BASE, settings, subscriber_model
 
 if TYPE_CHECKING:  # these are generic for type checkers only
     ModelAdmin = admin.ModelAdmin[Any]
@@ -26,20 +27,22 @@ class InspectingAdmin(ModelAdmin):
 
     list_per_page = 50
     show_full_result_count = False
+    dashboard_folder = ""
+    """Where Stripe's Dashboard shows these objects."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return super().has_view_permission(request, obj) or request.user.has_perm(
-            f"{self.opts.app_label}.change_{self.opts.model_name}"
-        )
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("Dashboard"))
+    def in_stripe(self, row: Any) -> str:
+        """A link to the object in Stripe's Dashboard."""
+        return dashboard_link(self.dashboard_folder, row)
 
 
 class InspectingInline(TabularInline):
@@ -54,10 +57,13 @@ class InspectingInline(TabularInline):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
 
 def dashboard_link(folder: str, row: Any) -> str:
-    """A link to a mirrored object in Stripe's Dashboard."""
-    if not row.stripe_id:
+    """A link to a mirrored object in Stripe's Dashboard; a sandbox has none."""
+    if not row.stripe_id or settings.api_base != STRIPE_API_BASE:
         return "—"
     livemode = getattr(row, "livemode", settings.livemode)
     parts = [DASHBOARD, row.account, "" if livemode else "test", folder, row.stripe_id]
@@ -68,10 +74,8 @@ def dashboard_link(folder: str, row: Any) -> str:
 
 
 def subscriber_search_fields(prefix: str) -> list[str]:
-    """How subscribers are found: by their user name, e-mail or name, where they have these."""
-    from django.apps import apps
-
+    """How subscribers are found: by their user name, e-mail or names, where they have these."""
     model = apps.get_model(subscriber_model())
     known = {field.name for field in model._meta.get_fields()}
-    names = [getattr(model, "USERNAME_FIELD", ""), "email", "name"]
+    names = [getattr(model, "USERNAME_FIELD", ""), "email", "name", "first_name", "last_name"]
     return [f"{prefix}__{name}" for name in dict.fromkeys(names) if name in known]

@@ -10,12 +10,7 @@ from django.utils.translation import gettext_lazy
 from ..models import CheckoutSession, Subscription, SubscriptionItem
 from ..sync import Cause, sync_subscription
 from .asking import AskingAdmin
-from .inspecting import (
-    InspectingAdmin,
-    InspectingInline,
-    dashboard_link,
-    subscriber_search_fields,
-)
+from .inspecting import InspectingAdmin, InspectingInline, subscriber_search_fields
 
 
 class SubscriptionItemInline(InspectingInline):
@@ -35,24 +30,40 @@ class SubscriptionAdmin(AskingAdmin):
     asking_name = "sync"
     asking_label = gettext_lazy("Sync from Stripe")
     asking_permission = "stripe_billing.sync_subscription"
-    list_display = ["stripe_id", "customer", "status", "cancel_at", "ended_at", "in_stripe"]
-    list_filter = ["status", "cancel_at_period_end", "livemode"]
-    list_select_related = ["customer"]
-    raw_id_fields = ["customer"]
+    dashboard_folder = "subscriptions"
+    list_display = [
+        "stripe_id",
+        "customer",
+        "subscriber",
+        "status",
+        "cancel_at",
+        "ended_at",
+        "in_stripe",
+    ]
+    list_filter = ["status", "cancel_at_period_end", "livemode", "stripe_created_at"]
+    list_select_related = ["customer__subscriber"]
+    readonly_fields = ["in_stripe"]
     inlines = [SubscriptionItemInline]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")
-        return ["stripe_id", "customer__stripe_id", "customer__email", *names]
+        return [
+            "stripe_id",
+            "customer__stripe_id",
+            "customer__email",
+            "latest_invoice_id",
+            "items__price_id",
+            *names,
+        ]
+
+    @admin.display(description=gettext_lazy("subscriber"))
+    def subscriber(self, row: Any) -> Any:
+        return row.customer.subscriber
 
     def ask(self, request: HttpRequest, row: Any) -> str:
         cause = Cause(kind="person", id=request.user.get_username())
         outcome = sync_subscription(row.stripe_id, account=row.account, cause=cause)
         return _("read from Stripe: %(verdict)s") % {"verdict": outcome.verdict.value}
-
-    @admin.display(description="Dashboard")
-    def in_stripe(self, row: Any) -> str:
-        return dashboard_link("subscriptions", row)
 
 
 @admin.register(CheckoutSession)
@@ -60,4 +71,7 @@ class CheckoutSessionAdmin(InspectingAdmin):
     list_display = ["__str__", "customer", "price_id", "quantity", "status", "created_at"]
     list_filter = ["status", "mode", "created_at"]
     list_select_related = ["customer"]
-    search_fields = ["stripe_id", "customer__stripe_id", "customer__email", "price_id"]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        names = subscriber_search_fields("customer__subscriber")
+        return ["stripe_id", "customer__stripe_id", "customer__email", "price_id", *names]
