@@ -28,7 +28,7 @@ from django.core.management import call_command  # noqa: E402 - after setup
 from django.template.loader import get_template  # noqa: E402 - after setup
 
 import django_stripe_billing.api.urls  # noqa: E402
-import django_stripe_billing.urls  # noqa: E402, F401
+import django_stripe_billing.urls  # noqa: E402
 from django_stripe_billing.sandbox import Engine  # noqa: E402
 
 call_command("migrate", verbosity=0)

@@ -6,6 +6,7 @@ No message shows a setting's value: it may be a secret.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -13,40 +14,47 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
 
 from .conf import DEFAULTS, STRIPE_API_BASE, settings, subscriber_model
 
+TAG = "stripe_billing"
 MIDDLEWARE = "django_stripe_billing.access.BillingMiddleware"
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+API_KEY = re.compile(r"(sk|rk)_(test|live)_[!-~]+")
+WEBHOOK_SECRET = re.compile(r"whsec_[!-~]+")
+SECRET = re.compile(r"\b(?:[srp]k_(?:test|live)|whsec)_")
+LONGEST = timedelta(days=366)
+
+BOUNDS: dict[str, tuple[str, type, int, int, str]] = {
+    "WEBHOOK_TOLERANCE": ("E006", int, 1, 3600, "seconds"),
+    "WEBHOOK_MAX_BYTES": ("E006", int, 1_000, 100_000_000, "bytes"),
+    "MAX_NETWORK_RETRIES": ("E009", int, 0, 10, "retries"),
+    "TIMEOUT": ("E009", float, 1, 600, "seconds"),
+}
+"""By setting: the check's id, whole numbers or any, the least, the most, the unit."""
 
 
-@register()
+@register(TAG)
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Everything that can be said without asking Stripe."""
-    given = getattr(django_settings, "STRIPE_BILLING", {})
-    if not isinstance(given, dict):
+    if not isinstance(_given(), dict):
         return [_error("E004", "STRIPE_BILLING is no dict.", "Set STRIPE_BILLING = {…}.")]
     return [message for check in CHECKS for message in check()]
 
 
-@register(deploy=True)
+@register(TAG, deploy=True)
 def check_deployment(**kwargs: Any) -> list[CheckMessage]:
     """What is wrong in production only."""
-    found: list[CheckMessage] = []
-    if str(settings.API_KEY).startswith("sk_"):
-        found.append(
-            _warning(
-                "W003",
-                'STRIPE_BILLING["API_KEY"] is a secret key with every permission.',
-                "Use a restricted key (rk_…) with the permissions in docs/settings.md.",
-            )
-        )
-    return found
+    if not isinstance(_given(), dict) or not str(settings.API_KEY).startswith("sk_"):
+        return []
+    text = f"{_name('API_KEY')} is a secret key with every permission."
+    hint = "Use a restricted key (rk_…) with the permissions in docs/settings.md."
+    return [_warning("W003", text, hint)]
 
 
-@register(Tags.urls)
+@register(TAG, Tags.urls)
 def check_urls(**kwargs: Any) -> list[CheckMessage]:
     """Stripe must find the webhook."""
     if not getattr(django_settings, "ROOT_URLCONF", None):
@@ -54,181 +62,135 @@ def check_urls(**kwargs: Any) -> list[CheckMessage]:
     try:
         reverse("stripe_billing:webhook")
     except NoReverseMatch:
-        return [
-            _warning(
-                "W004",
-                "No URL leads to the webhook, so nothing that is paid would be heard of.",
-                'Add path("billing/", include("django_stripe_billing.urls")) to your URLs.',
-            )
-        ]
+        text = "No URL leads to the webhook, so nothing that is paid would be heard of."
+        hint = 'Add path("billing/", include("django_stripe_billing.urls")) to your URLs.'
+        return [_warning("W004", text, hint)]
     return []
 
 
 def _unknown_keys() -> Iterator[CheckMessage]:
-    for key in getattr(django_settings, "STRIPE_BILLING", {}):
+    for key in _given():
         if key in DEFAULTS:
             continue
         near = difflib.get_close_matches(str(key).upper(), DEFAULTS, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
-        yield _error(
-            "E004",
-            f"STRIPE_BILLING has an unknown key {str(key)[:40]!r}.{meant}",
-            "Remove or rename it; docs/settings.md lists the keys.",
-        )
+        text = f"STRIPE_BILLING has an unknown key{_shown(str(key))}.{meant}"
+        yield _error("E004", text, "Remove or rename it; docs/settings.md lists the keys.")
 
 
 def _api_key() -> Iterator[CheckMessage]:
-    key = settings.API_KEY
-    if isinstance(key, str) and key.startswith(("sk_test_", "rk_test_")):
-        return
-    if isinstance(key, str) and key.startswith(("sk_live_", "rk_live_")):
-        if django_settings.DEBUG:
-            yield _warning(
-                "W001",
-                'STRIPE_BILLING["API_KEY"] is a live key while DEBUG is on: real money would move.',
-                "Use a test key, or the sandbox (manage.py stripe_sandbox).",
-            )
-        return
-    if not key:
-        yield _missing(
-            "E001",
-            'STRIPE_BILLING["API_KEY"] is empty.',
+    key, name = settings.API_KEY, _name("API_KEY")
+    if key in (None, ""):
+        hint = (
             "Set it to your restricted or secret key, rk_… or sk_…; for development any sk_test_…"
-            " key and the sandbox will do.",
+            " key and the sandbox (manage.py stripe_sandbox) will do."
         )
+        yield _missing("E001", "W006", f"{name} is empty: Stripe can't be asked.", hint)
     elif isinstance(key, str) and key.startswith("pk_"):
-        yield _error(
-            "E001",
-            'STRIPE_BILLING["API_KEY"] is a publishable key (pk_…), which can\'t do anything.',
-            "Use the restricted or secret key, rk_… or sk_….",
-        )
-    else:
-        yield _error(
-            "E001",
-            'STRIPE_BILLING["API_KEY"] is no API key of Stripe\'s.',
-            "It starts with rk_test_, rk_live_, sk_test_ or sk_live_.",
-        )
+        text = f"{name} is a publishable key (pk_…), which can't do anything on a server."
+        yield _error("E001", text, "Use the restricted or secret key, rk_… or sk_….")
+    elif not isinstance(key, str) or not API_KEY.fullmatch(key):
+        hint = "It starts with rk_test_, rk_live_, sk_test_ or sk_live_ and has no blanks."
+        yield _error("E001", f"{name} is no API key of Stripe's.", hint)
+    elif settings.livemode and django_settings.DEBUG:
+        text = f"{name} is a live key while DEBUG is on: real money would move."
+        yield _warning("W001", text, "Use a test key, or the sandbox (manage.py stripe_sandbox).")
 
 
 def _webhook_secrets() -> Iterator[CheckMessage]:
-    name = 'STRIPE_BILLING["WEBHOOK_SECRETS"]'
-    secrets = settings.WEBHOOK_SECRETS
-    if isinstance(secrets, str) or not isinstance(secrets, list | tuple):
+    secrets, name = settings.WEBHOOK_SECRETS, _name("WEBHOOK_SECRETS")
+    if isinstance(secrets, str):
+        hint = 'Write ["whsec_…"], also for a single one.'
+        yield _error("E002", f"{name} is a string where a list belongs.", hint)
+    elif not isinstance(secrets, list | tuple):
         yield _error("E002", f"{name} is no list.", 'Write ["whsec_…"], also for a single one.')
     elif not secrets:
-        yield _missing(
-            "E002",
-            f"{name} is empty: every webhook would be refused.",
-            "Add the signing secret of your webhook endpoint, whsec_….",
-        )
-    elif not all(isinstance(entry, str) and entry.startswith("whsec_") for entry in secrets):
-        yield _error(
-            "E002",
-            f"{name} has an entry that is no signing secret.",
-            "Each starts with whsec_; a blank one comes from an unset environment variable.",
-        )
+        text = f"{name} is empty: every webhook would be refused."
+        hint = "Add the signing secret of your webhook endpoint, whsec_…."
+        yield _missing("E002", "W007", text, hint)
+    elif not all(isinstance(entry, str) and WEBHOOK_SECRET.fullmatch(entry) for entry in secrets):
+        hint = "Each starts with whsec_; a blank one comes from an unset environment variable."
+        yield _error("E002", f"{name} has an entry that is no signing secret.", hint)
 
 
 def _api_base() -> Iterator[CheckMessage]:
-    base = settings.API_BASE
-    if not isinstance(base, str) or (base and not base.startswith(("http://", "https://"))):
-        yield _error(
-            "E003",
-            'STRIPE_BILLING["API_BASE"] is no URL.',
-            "Leave it empty for Stripe itself, or set http://127.0.0.1:12111 for the sandbox.",
-        )
+    base, name = settings.API_BASE, _name("API_BASE")
+    if base and not (isinstance(base, str) and base.startswith(("http://", "https://"))):
+        hint = "Leave it empty for Stripe itself, or set http://127.0.0.1:12111 for the sandbox."
+        yield _error("E003", f"{name} is no URL.", hint)
     elif settings.api_base != STRIPE_API_BASE and not django_settings.DEBUG:
-        yield _error(
-            "E003",
-            'STRIPE_BILLING["API_BASE"] is not Stripe\'s while DEBUG is off: whoever answers there'
-            " decides who has paid.",
-            "Leave it empty in production.",
-        )
+        text = f"{name} is not Stripe's while DEBUG is off: who answers there decides who has paid."
+        yield _error("E003", text, "Leave it empty in production.")
+
+
+def _http_client() -> Iterator[CheckMessage]:
     if settings.HTTP_CLIENT is not None and not django_settings.DEBUG:
-        yield _error(
-            "E012",
-            'STRIPE_BILLING["HTTP_CLIENT"] is set while DEBUG is off; it is for tests.',
-            "Remove it in production.",
-        )
+        text = f"{_name('HTTP_CLIENT')} is set while DEBUG is off; it is for tests."
+        yield _error("E012", text, "Remove it in production.")
 
 
 def _callables() -> Iterator[CheckMessage]:
     for name in ("SUBSCRIBER", "CUSTOMER_DETAILS"):
+        hint = f'Name a function by its dotted path; the default is "{DEFAULTS[name]}".'
         try:
             found = settings.callable(name)
-        except ImproperlyConfigured as error:
-            yield _error("E005", str(error), "Name a function by its dotted path.")
-            continue
-        if not callable(found):
-            yield _error(
-                "E005",
-                f'STRIPE_BILLING["{name}"] is not callable.',
-                "Name a function by its dotted path.",
-            )
+        except Exception as error:  # importing a project's module may raise anything
+            reason = str(error.__cause__ or error)
+            yield _error("E005", f"{_name(name)} can't be imported{_shown(reason)}.", hint)
+        else:
+            if not callable(found):
+                yield _error("E005", f"{_name(name)} is not callable.", hint)
 
 
 def _numbers() -> Iterator[CheckMessage]:
-    bounds = {
-        "WEBHOOK_TOLERANCE": ("E006", 1, 86_400, "seconds"),
-        "WEBHOOK_MAX_BYTES": ("E006", 1_000, 100_000_000, "bytes"),
-        "MAX_NETWORK_RETRIES": ("E009", 0, 10, "retries"),
-        "TIMEOUT": ("E009", 1, 600, "seconds"),
-    }
-    for name, (code, lowest, highest, unit) in bounds.items():
-        value = getattr(settings, name)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    for key, (code, kind, lowest, highest, unit) in BOUNDS.items():
+        value = getattr(settings, key)
+        is_number = isinstance(value, int | kind) and not isinstance(value, bool)
         if not is_number or not lowest <= value <= highest:
-            yield _error(
-                code,
-                f'STRIPE_BILLING["{name}"] is not from {lowest} to {highest} {unit}.',
-                f"The default is {DEFAULTS[name]}.",
-            )
-    largest = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if (
-        largest is not None
-        and isinstance(settings.WEBHOOK_MAX_BYTES, int)
-        and largest < settings.WEBHOOK_MAX_BYTES
-    ):
-        yield _warning(
-            "W005",
-            "DATA_UPLOAD_MAX_MEMORY_SIZE refuses webhooks that WEBHOOK_MAX_BYTES would take.",
-            "Raise the one or lower the other.",
-        )
+            whole = "a whole number" if kind is int else "a number"
+            text = f"{_name(key)} is not {whole} from {lowest} to {highest} {unit}."
+            yield _error(code, text, f"The default is {DEFAULTS[key]}.")
+    largest, wanted = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE, settings.WEBHOOK_MAX_BYTES
+    if largest is not None and isinstance(wanted, int) and largest < wanted:
+        text = "DATA_UPLOAD_MAX_MEMORY_SIZE refuses webhooks that WEBHOOK_MAX_BYTES would take."
+        yield _warning("W005", text, "Raise the one or lower the other.")
 
 
 def _durations() -> Iterator[CheckMessage]:
-    for name in ("LEEWAY", "GRACE"):
-        value = getattr(settings, name)
-        if not isinstance(value, timedelta) or value < timedelta(0):
-            yield _error(
-                "E007",
-                f'STRIPE_BILLING["{name}"] is no timedelta of zero or more.',
-                f"Write timedelta(days={DEFAULTS[name].days}).",
-            )
+    for key in ("LEEWAY", "GRACE"):
+        value = getattr(settings, key)
+        if not isinstance(value, timedelta) or not timedelta(0) <= value <= LONGEST:
+            text = f"{_name(key)} is no timedelta from zero to {LONGEST.days} days."
+            yield _error("E007", text, f"Write timedelta(days={DEFAULTS[key].days}).")
 
 
 def _prices() -> Iterator[CheckMessage]:
     prices = settings.PRICES
     is_list = isinstance(prices, list | tuple | set) and all(
-        isinstance(entry, str) and entry for entry in prices
+        isinstance(entry, str) and entry.strip() for entry in prices
     )
     if prices is not None and not is_list:
-        yield _error(
-            "E008",
-            'STRIPE_BILLING["PRICES"] is no list of lookup keys or price ids.',
-            "Use None to sell every active price that has a lookup key.",
-        )
+        text = f"{_name('PRICES')} is no list of lookup keys or price ids."
+        hint = 'Write ["pro_monthly", …], or None to sell every active price with a lookup key.'
+        yield _error("E008", text, hint)
+
+
+def _pages() -> Iterator[CheckMessage]:
+    for key in ("PRICING_URL", "PORTAL_RETURN_URL"):
+        value = getattr(settings, key)
+        is_url = isinstance(value, str) and value.startswith(("/", "http://", "https://"))
+        if not is_url and not isinstance(value, Promise):
+            text = f"{_name(key)} is no URL."
+            yield _error("E013", text, 'Write a path such as "/pricing/", a URL, or reverse_lazy.')
 
 
 def _subscriber() -> Iterator[CheckMessage]:
     try:
         apps.get_model(subscriber_model())
     except (LookupError, ValueError):
-        yield _error(
-            "E010",
-            "STRIPE_BILLING_SUBSCRIBER_MODEL names no installed model.",
-            'Write "app_label.Model" and add the app to INSTALLED_APPS.',
-        )
+        text = "STRIPE_BILLING_SUBSCRIBER_MODEL names no installed model."
+        hint = 'Write "app_label.Model" and add the app to INSTALLED_APPS.'
+        yield _error("E010", text, hint)
 
 
 def _time_zones() -> Iterator[CheckMessage]:
@@ -239,17 +201,11 @@ def _time_zones() -> Iterator[CheckMessage]:
 def _middleware() -> Iterator[CheckMessage]:
     order = list(django_settings.MIDDLEWARE)
     if MIDDLEWARE not in order:
-        yield _warning(
-            "W002",
-            "BillingMiddleware is not in MIDDLEWARE, so views have no request.billing.",
-            f'Add "{MIDDLEWARE}" after AuthenticationMiddleware.',
-        )
+        text = "BillingMiddleware is not in MIDDLEWARE, so views have no request.billing."
+        yield _warning("W002", text, f'Add "{MIDDLEWARE}" after AuthenticationMiddleware.')
     elif AUTHENTICATION in order and order.index(MIDDLEWARE) < order.index(AUTHENTICATION):
-        yield _warning(
-            "W002",
-            "BillingMiddleware stands before AuthenticationMiddleware.",
-            "Move it behind: it asks who is signed in.",
-        )
+        text = "BillingMiddleware stands before AuthenticationMiddleware in MIDDLEWARE."
+        yield _warning("W002", text, "Move it behind: it asks who is signed in.")
 
 
 CHECKS: list[Callable[[], Iterator[CheckMessage]]] = [
@@ -257,20 +213,36 @@ CHECKS: list[Callable[[], Iterator[CheckMessage]]] = [
     _api_key,
     _webhook_secrets,
     _api_base,
+    _http_client,
     _callables,
     _numbers,
     _durations,
     _prices,
+    _pages,
     _subscriber,
     _time_zones,
     _middleware,
 ]
 
 
-def _missing(code: str, text: str, hint: str) -> CheckMessage:
+def _given() -> Any:
+    return getattr(django_settings, "STRIPE_BILLING", {})
+
+
+def _name(key: str) -> str:
+    return f'STRIPE_BILLING["{key}"]'
+
+
+def _shown(text: str) -> str:
+    """The text in brackets, unless a secret may have slipped into it."""
+    return "" if SECRET.search(text) else f" ({text[:200]})"
+
+
+def _missing(code: str, code_in_development: str, text: str, hint: str) -> CheckMessage:
     """A setting that is still to be made: in development that must not stop `migrate`."""
-    make = Warning if django_settings.DEBUG else Error
-    return make(text, hint=hint, id=f"stripe_billing.{code}")
+    if django_settings.DEBUG:
+        return _warning(code_in_development, text, hint)
+    return _error(code, text, hint)
 
 
 def _error(code: str, text: str, hint: str) -> CheckMessage:

@@ -1,21 +1,45 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..access import explain_features
-from ..models import Customer, EntitlementChange, Event, Feature, Subscription
-from ..sync import Cause, sync_customer
+from ..exceptions import BillingError
+from ..models import Customer, Subscription
+from ..sync import sync_customer
 from .asking import AskingAdmin
-from .inspecting import InspectingInline, dashboard_link, subscriber_search_fields
+from .findings import findings
+from .inspecting import InspectingInline, subscriber_search_fields
+from .synced import in_words, synced_by
 
-RECENT = 20
+if TYPE_CHECKING:  # generic for type checkers only
+    ModelForm = forms.ModelForm[Customer]
+else:
+    ModelForm = forms.ModelForm
+
+
+SHOWN = [
+    "stripe_id",
+    "in_stripe",
+    "email",
+    "name",
+    "account",
+    "livemode",
+    "is_deleted",
+    "test_clock_id",
+    "created_at",
+]
+
+
+class LinkedMeanwhileError(Exception):
+    """Somebody else linked the customer while the form was open."""
 
 
 class SubscriptionInline(InspectingInline):
@@ -24,7 +48,7 @@ class SubscriptionInline(InspectingInline):
     show_change_link = True
 
 
-class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers only
+class CustomerForm(ModelForm):
     """The link to a subscriber, for a customer that was made in Stripe."""
 
     def clean_subscriber(self) -> Any:
@@ -61,6 +85,7 @@ class CustomerAdmin(AskingAdmin):
     asking_name = "sync"
     asking_label = gettext_lazy("Sync from Stripe")
     asking_permission = "stripe_billing.sync_customer"
+    dashboard_folder = "customers"
     change_form_template = "admin/stripe_billing/customer_change_form.html"
     form = CustomerForm
     list_display = ["__str__", "subscriber", "email", "name", "is_deleted", "in_stripe"]
@@ -68,18 +93,8 @@ class CustomerAdmin(AskingAdmin):
     list_select_related = ["subscriber"]
     raw_id_fields = ["subscriber"]
     inlines = [SubscriptionInline]
-    fields = [
-        "stripe_id",
-        "in_stripe",
-        "subscriber",
-        "email",
-        "name",
-        "account",
-        "livemode",
-        "is_deleted",
-        "test_clock_id",
-        "created_at",
-    ]
+    fields = ["subscriber", *SHOWN]
+    readonly_fields = SHOWN
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("subscriber")
@@ -90,54 +105,42 @@ class CustomerAdmin(AskingAdmin):
         may = request.user.has_perm("stripe_billing.change_customer")
         return may and (obj is None or obj.subscriber_id is None)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [str(name) for name in self.fields if name != "subscriber"]
-
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Writes the link alone, and only where there is still none."""
         if obj.subscriber_id is None:
             return
         unlinked = Customer.objects.filter(pk=obj.pk, subscriber=None)
         if not unlinked.update(subscriber=obj.subscriber_id):
-            self.message_user(request, _("It was linked meanwhile."), messages.ERROR)
+            raise LinkedMeanwhileError
 
-    def ask(self, request: HttpRequest, row: Any) -> str:
-        sync_customer(row, cause=Cause(kind="person", id=request.user.get_username()))
-        return _("read from Stripe, with its subscriptions")
-
-    @admin.display(description="Dashboard")
-    def in_stripe(self, row: Any) -> str:
-        return dashboard_link("customers", row)
-
-    def change_view(
+    def changeform_view(
         self,
         request: HttpRequest,
-        object_id: str,
+        object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        customer = self.get_object(request, object_id)
-        context = {} if customer is None else _findings(customer, request.GET.get("feature", ""))
-        return super().change_view(
-            request, object_id, form_url, {**context, **(extra_context or {})}
-        )
+        """The page; what two people do at once ends in a message, with nothing written."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except (IntegrityError, LinkedMeanwhileError):
+            text = _("Nothing was changed: the customer or the subscriber was linked meanwhile.")
+            self.message_user(request, text, messages.ERROR)
+            return redirect(request.get_full_path())
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        customer = context["original"]
+        if customer is not None:
+            context.update(findings(customer, asked=request.GET.get("feature", "")))
+        return super().render_change_form(request, context, *args, **kwargs)
 
-def _findings(customer: Customer, asked: str) -> dict[str, Any]:
-    """What support needs: every feature with its explanation, what changed, what was heard."""
-    keys = list(
-        Feature.objects.filter(account=customer.account).values_list("lookup_key", flat=True)
-    )
-    wanted = [asked[:80], *keys] if asked and asked not in keys else keys
-    explanations = explain_features(customer, list(dict.fromkeys(wanted)))
-    explanations.sort(key=lambda entry: (entry.key != asked, not entry.is_granted, entry.key))
-    return {
-        "asked_feature": asked,
-        "explanations": explanations,
-        "changes": EntitlementChange.objects.filter(customer=customer).select_related("feature")[
-            :RECENT
-        ],
-        "events": Event.objects.filter(customer_id=customer.stripe_id).exclude(customer_id="")[
-            :RECENT
-        ],
-    }
+    def ask(self, request: HttpRequest, row: Any) -> str:
+        if not row.stripe_id:
+            raise BillingError(_("It is not in Stripe yet: the checkout that made it has broken."))
+        with synced_by(request, row) as (cause, told):
+            sync_customer(row, cause=cause)
+        return _("read from Stripe, with its subscriptions: %(changes)s.") % {
+            "changes": in_words(told)
+        }

@@ -84,6 +84,7 @@ class EventAdmin(AskingAdmin):
     @admin.display(description=gettext_lazy("payload"))
     def readable_payload(self, row: Any) -> str:
         text = json.dumps(row.payload, indent=2, ensure_ascii=False, sort_keys=True)
+        text = text.encode(errors="replace").decode()  # JSON may hold halves of a character
         is_cut = len(text) > MOST_CHARACTERS
         text = CLIENT_SECRET.sub("_secret_…", without_secrets(text[:MOST_CHARACTERS]))
         if is_cut:

@@ -8,9 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..models import CheckoutSession, Subscription, SubscriptionItem
-from ..sync import Cause, sync_subscription
+from ..sync import sync_subscription
 from .asking import AskingAdmin
 from .inspecting import InspectingAdmin, InspectingInline, subscriber_search_fields
+from .synced import in_words, synced_by
 
 
 class SubscriptionItemInline(InspectingInline):
@@ -61,9 +62,13 @@ class SubscriptionAdmin(AskingAdmin):
         return row.customer.subscriber
 
     def ask(self, request: HttpRequest, row: Any) -> str:
-        cause = Cause(kind="person", id=request.user.get_username())
-        outcome = sync_subscription(row.stripe_id, account=row.account, cause=cause)
-        return _("read from Stripe: %(verdict)s") % {"verdict": outcome.verdict.value}
+        with synced_by(request, row.customer) as (cause, told):
+            sync_subscription(row.stripe_id, account=row.account, cause=cause)
+        row.refresh_from_db(fields=["status"])
+        return _("read from Stripe, %(status)s: %(changes)s.") % {
+            "status": row.status,
+            "changes": in_words(told),
+        }
 
 
 @admin.register(CheckoutSession)

@@ -149,7 +149,7 @@ def test_sync_reads_stripe_and_leaves_a_log_entry(admin, shop, stripe_sandbox, b
     stripe_sandbox.drop()
     row = Subscription.objects.get()
     answer = admin.post(page("subscription_sync", row.pk), follow=True)
-    assert "read from Stripe: newer" in answer.content.decode()
+    assert "read from Stripe, canceled: reports revoked, seats revoked." in answer.content.decode()
     assert not has_feature(subscriber, "reports")
     entry = LogEntry.objects.get()
     assert entry.user.username == "root"
@@ -181,15 +181,11 @@ def test_the_actions_work_where_every_request_is_a_transaction(admin, shop, boug
     connection.settings_dict["ATOMIC_REQUESTS"] = True
     try:
         row = Subscription.objects.get()
-        for answer in (
-            admin.post(page("subscription_sync", row.pk), follow=True),
-            admin.post(
-                page("subscription_changelist"),
-                {"action": "sync", "_selected_action": [row.pk]},
-                follow=True,
-            ),
-        ):
-            assert "read from Stripe" in answer.content.decode()
+        by_button = admin.post(page("subscription_sync", row.pk), follow=True)
+        assert "read from Stripe" in by_button.content.decode()
+        listed = {"action": "sync", "_selected_action": [row.pk]}
+        by_list = admin.post(page("subscription_changelist"), listed, follow=True)
+        assert "Sync from Stripe: 1 done." in by_list.content.decode()
     finally:
         connection.settings_dict["ATOMIC_REQUESTS"] = False
 

@@ -1,0 +1,138 @@
+"""The official command line tool, the example project and the sandbox, as real processes."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+VERSION = "1.52.0"
+KEY = "sk_test_commandlinetool"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.cli)
+
+
+@pytest.fixture(scope="session")
+def stripe_cli(tmp_path_factory):
+    """The tool's binary, installed from npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed, and the Stripe CLI comes from there")
+    folder = ROOT / "build" / "stripe-cli"
+    binary = folder / "node_modules" / ".bin" / "stripe"
+    if not binary.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            [npm, "install", "--no-save", "--no-audit", "--no-fund", f"@stripe/cli@{VERSION}"],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            timeout=300,
+        )
+    return binary
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The example project and the sandbox on free ports; `site.webhooks()` reads the event log."""
+    running = Site(tmp_path_factory.mktemp("site"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+class Site:
+    def __init__(self, folder):
+        self.folder = folder
+        self.port, self.sandbox_port = free_port(), free_port()
+        self.api_base = f"http://127.0.0.1:{self.sandbox_port}"
+        self.processes = []
+        self.environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "project.settings",
+            "DEBUG": "true",
+            "SECRET_KEY": "only-for-tests",
+            "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
+            "STRIPE_API_KEY": KEY,
+            "STRIPE_WEBHOOK_SECRETS": "whsec_cli",
+            "STRIPE_API_BASE": self.api_base,
+        }
+
+    def start(self):
+        self.manage("migrate", "--verbosity", "0")
+        hook = f"http://127.0.0.1:{self.port}/billing/webhook/"
+        self.spawn("stripe_sandbox", "--port", str(self.sandbox_port), "--forward-to", hook)
+        self.spawn("runserver", "--noreload", f"127.0.0.1:{self.port}")
+        for url in (f"{self.api_base}/_sandbox/state", f"http://127.0.0.1:{self.port}/"):
+            wait_for(url)
+
+    def stop(self):
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait(timeout=20)
+
+    def spawn(self, *arguments):
+        with (self.folder / f"{arguments[0]}.log").open("wb") as log:
+            self.processes.append(
+                subprocess.Popen(
+                    [sys.executable, "manage.py", *arguments],
+                    cwd=ROOT / "example_project",
+                    env=self.environment,
+                    stdout=log,
+                    stderr=log,
+                )
+            )
+
+    def manage(self, *arguments):
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT / "example_project",
+            env=self.environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    def settle(self):
+        """Wait until every webhook has been taken."""
+        request = urllib.request.Request(f"{self.api_base}/_sandbox/wait", data=b'{"seconds": 20}')
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert json.loads(answer.read())["idle"]
+
+    def events(self):
+        """Type and status of each stored event."""
+        code = (
+            "import json; from django_stripe_billing.models import Event;"
+            "print(json.dumps(list(Event.objects.order_by('pk').values_list('type', 'status'))))"
+        )
+        return [tuple(row) for row in json.loads(self.manage("shell", "--no-imports", "-c", code))]
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def wait_for(url):
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"{url} does not answer")
