@@ -31,7 +31,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	cd example_project && MYPYPATH=.. $(BIN)/mypy --config-file mypy.ini
+	cd example_project && DEBUG=true MYPYPATH=.. $(BIN)/mypy --config-file mypy.ini
 	$(BIN)/lint-imports
 	$(BIN)/python -m django makemigrations --check --dry-run --settings tests.settings
 	TEST_SUBSCRIBER=organisation $(BIN)/python -m django makemigrations --check --dry-run --settings tests.settings
