@@ -13,14 +13,14 @@ DATABASES = {
     },
     "postgres": {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": "stripe_billing",
+        "NAME": os.environ.get("TEST_DATABASE_NAME", "stripe_billing"),
         "HOST": "127.0.0.1",
         "USER": os.environ.get("TEST_POSTGRES_USER", "postgres"),
         "PASSWORD": os.environ.get("TEST_POSTGRES_PASSWORD", ""),
     },
     "mariadb": {
         "ENGINE": "django.db.backends.mysql",
-        "NAME": "stripe_billing",
+        "NAME": os.environ.get("TEST_DATABASE_NAME", "stripe_billing"),
         "HOST": "127.0.0.1",
         "USER": os.environ.get("TEST_MARIADB_USER", "root"),
         "PASSWORD": os.environ.get("TEST_MARIADB_PASSWORD", ""),
