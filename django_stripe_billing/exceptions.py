@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404
 
@@ -42,6 +44,17 @@ class StripeUnavailableError(StripeError):
     """No answer, a 5xx, or a rate limit: the same call may succeed later."""
 
 
+class StripeRateLimitError(StripeUnavailableError):
+    """Too many calls. `reason` is Stripe's `Stripe-Rate-Limited-Reason` header, or ''.
+
+    https://docs.stripe.com/rate-limits
+    """
+
+    def __init__(self, message: str, *, reason: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.reason = reason
+
+
 class StripeAuthenticationError(StripeError):
     """The API key is wrong, expired, or lacks a permission."""
 
@@ -76,6 +89,10 @@ class CustomerConflictError(BillingError):
 
 class UnsettledError(BillingError):
     """An object kept changing while it was fetched; Stripe's redelivery tries again."""
+
+
+class ReconcileRefusedError(BillingError):
+    """The run was not begun: another one is under way, or the key is not of this database."""
 
 
 class NoCustomerError(PermissionDenied):

@@ -5,11 +5,13 @@ from .checkout import CheckoutSession
 from .customers import Customer
 from .entitlements import Entitlement, EntitlementChange, SourceKind
 from .events import Event
+from .reconcile import Drift, ReconcileRun, ReconcileWindow
 from .subscriptions import Subscription, SubscriptionItem
 
 __all__ = [
     "CheckoutSession",
     "Customer",
+    "Drift",
     "Entitlement",
     "EntitlementChange",
     "Event",
@@ -17,6 +19,8 @@ __all__ = [
     "Price",
     "Product",
     "ProductFeature",
+    "ReconcileRun",
+    "ReconcileWindow",
     "SourceKind",
     "Subscription",
     "SubscriptionItem",

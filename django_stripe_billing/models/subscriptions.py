@@ -53,6 +53,11 @@ class Subscription(MirroredModel):
                 fields=["account", "stripe_id"], name="stripe_billing_subscription_stripe_id"
             )
         ]
+        indexes = [
+            models.Index(
+                fields=["account", "stripe_created_at"], name="stripe_billing_sub_created"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.stripe_id

@@ -1,227 +1,351 @@
-"""A reconcile run: list, compare both ways, report, and repair through the one door."""
+"""A reconcile run: begin or resume, work through the windows, settle what is left, finish."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterable, Sequence
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from functools import partial
+from urllib.parse import quote
 
-from ..exceptions import BillingError, StripeError, StripeObjectMissingError
-from ..models import Customer, Entitlement, Subscription
-from ..rules.drift import Difference, Kind
-from ..rules.json_values import identifier
-from ..rules.snapshots import ENDED_STATUSES, parse_subscription
-from ..stripe_api import Page, counted_calls, pages, without_secrets
-from ..sync import (
-    Cause,
-    SubscriptionReading,
-    mark_missing,
-    read_subscription,
-    recompute_subscriptions,
-    revoke_unfounded,
-    settle,
+from django.db import DatabaseError, IntegrityError, connections, transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from ..conf import settings
+from ..exceptions import (
+    BillingError,
+    ReconcileRefusedError,
+    StripeAuthenticationError,
+    StripeObjectMissingError,
 )
-from .comparing import Comparison, compare
-from .report import Drift, Report
+from ..models import Customer, Drift, ReconcileRun, ReconcileWindow, Subscription
+from ..rules.json_values import identifier
+from ..rules.snapshots import ENDED_STATUSES
+from ..stripe_api import Pace, TokenBucket, counted_calls, paced, request, without_secrets
+from . import windows
+from .missing import MissingSubscriptions
+from .options import Options
+from .ownership import is_alive, this_process
+from .patience import Patience
+from .sweeps import Sweeps
+from .working import TakenOverError, WindowWorker
 
-ROUNDS = 3
-"""How often a subscription is fetched that keeps changing while it is compared."""
+LIVE_RATE, TEST_RATE = 20.0, 10.0
+"""Calls a second. Stripe allows 25 on one endpoint, and 25 in all in test mode."""
 
-BATCH = 500
+WINDOWS_PER_WORKER = 4
+
+SAMPLE = 3
+"""How many stored subscriptions a key of an unknown account must know at least one of."""
 
 
-def reconcile(
-    *, apply: bool, customer_id: str = "", account: str = "", allow_empty: bool = False
-) -> Report:
-    """Compare every subscription of Stripe with the database, and the database with Stripe.
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a run is about to do, told before it starts."""
 
-    Writes nothing unless `apply`; then every repair goes through the same door as webhooks, with
-    this run as its cause. `customer_id` (`cus_…`) compares one customer only. Never raises for
-    what Stripe does: an error is in the report, and the run is then incomplete.
+    subscriptions: int
+    """How many are stored."""
+    calls: int
+    """About how many calls it takes: one for each hundred, and a few."""
+
+
+Listener = Callable[[int], None]
+"""Called with the number of subscriptions that were compared since the last call."""
+
+
+def default_rate() -> float:
+    return LIVE_RATE if settings.livemode else TEST_RATE
+
+
+def estimate(options: Options) -> Estimate:
+    """What a run will take; one query."""
+    rows = Subscription.objects.filter(account=options.account)
+    if options.customer_id:
+        rows = rows.filter(customer__stripe_id=options.customer_id)
+    number = rows.count()
+    return Estimate(subscriptions=number, calls=-(-number // 100) + 3 * options.workers)
+
+
+def begin(options: Options) -> ReconcileRun:
+    """A new run, checked against the key's mode and account; one at a time for an account.
+
+    Raises ReconcileRefusedError, and StripeError.
     """
-    report = Report(run=uuid.uuid4().hex[:12], applied=apply)
-    run = _Run(report, apply=apply, account=account, customer_id=customer_id)
+    _check_mode(options.account)
+    _refuse_second(options.account)
     with counted_calls() as counter:
+        stripe_account, now = _ask_account(options)
+    run = ReconcileRun(
+        account=options.account,
+        livemode=settings.livemode,
+        stripe_account_id=stripe_account,
+        active_for=f"account {options.account}",
+        owner=this_process(),
+        is_applying=options.apply,
+        options=options.as_json(),
+        created_before=now + 1,
+        calls_apart=counter["calls"],
+        live_before=Subscription.objects.filter(account=options.account)
+        .exclude(status__in=ENDED_STATUSES)
+        .count(),
+    )
+    try:
+        with transaction.atomic():
+            run.save()
+            parts = options.workers * WINDOWS_PER_WORKER if options.workers > 1 else 1
+            windows.split(run, since=options.since, parts=1 if options.customer_id else parts)
+    except IntegrityError:
+        raise ReconcileRefusedError(_refusal(options.account)) from None
+    return run
+
+
+def resume(account: str = "") -> ReconcileRun:
+    """The last run of an account that broke off, ready to go on. Raises ReconcileRefusedError."""
+    run = ReconcileRun.objects.filter(account=account).order_by("-pk").first()
+    if run is None or run.is_complete:
+        raise ReconcileRefusedError("There is no run to resume: the last one was complete.")
+    if run.active_for and is_alive(run):
+        raise ReconcileRefusedError(_refusal(account))
+    options = Options.from_json(run.options)
+    _check_mode(account)
+    stripe_account, _now = _ask_account(options)
+    if run.stripe_account_id and stripe_account != run.stripe_account_id:
+        raise ReconcileRefusedError(
+            f"Run {run.pk} compared the account {run.stripe_account_id}; the API key is now of"
+            f" {stripe_account or 'another'}."
+        )
+    taken = ReconcileRun.objects.filter(pk=run.pk, owner=run.owner, resumed=run.resumed).update(
+        owner=this_process(),
+        active_for=f"account {account}",
+        beat_at=timezone.now(),
+        resumed=run.resumed + 1,
+        state=ReconcileRun.State.RUNNING,
+        finished_at=None,
+        errors=[],
+    )
+    if not taken:
+        raise ReconcileRefusedError(_refusal(account))
+    windows.reopen(run.windows.exclude(state=ReconcileWindow.State.DONE))
+    run.refresh_from_db()
+    return run
+
+
+def discard(account: str = "") -> None:
+    """Give up the broken-off run of an account, so that a new one can begin."""
+    run = ReconcileRun.objects.filter(active_for=f"account {account}").first()
+    if run is not None and not is_alive(run):
+        _end(run, ReconcileRun.State.INCOMPLETE)
+
+
+def execute(run: ReconcileRun, *, tell: Listener = lambda number: None) -> ReconcileRun:
+    """Do all that a run is to do; never raises for what Stripe or the database does.
+
+    A run that could not finish is INCOMPLETE, with its errors, and can be resumed.
+    KeyboardInterrupt goes on to the caller after the checkpoint.
+    """
+    options = Options.from_json(run.options)
+    started = time.monotonic()
+    pace = TokenBucket(rate=options.rate or default_rate())
+    with paced(pace), counted_calls() as counter:
         try:
-            run.compare_stripe_with_here()
-            run.compare_here_with_stripe(allow_empty=allow_empty)
-            run.find_unfounded_entitlements()
-            report.is_complete = True
-        except StripeError as error:
-            report.errors.append(
-                f"Stopped after {report.subscriptions:,} subscriptions:"
+            Sweeps(run, options, pace=pace).before()
+            errors = _work(run, options, pace=pace, tell=tell)
+            if not errors:
+                errors = finish_comparison(run, options, pace=pace)
+        except (BillingError, DatabaseError) as error:
+            errors = [f"{type(error).__name__}: {without_secrets(str(error))}"]
+        except KeyboardInterrupt:
+            conclude(run, ["It was interrupted."], calls=counter["calls"], started=started)
+            raise
+    conclude(run, errors, calls=counter["calls"], started=started)
+    return run
+
+
+def finish_comparison(run: ReconcileRun, options: Options, *, pace: Pace) -> list[str]:
+    """What comes after the windows: unlisted subscriptions, and what the database alone shows."""
+    listed = run.windows.aggregate(total=Sum("listed"))["total"] or 0
+    errors = MissingSubscriptions(run, options, pace=pace).settle(listed=listed)
+    Sweeps(run, options, pace=pace).after()
+    return errors
+
+
+def conclude(run: ReconcileRun, errors: list[str], *, calls: int, started: float) -> None:
+    """Add up what was done, and write the run's outcome."""
+    totals = run.windows.aggregate(
+        listed=Sum("listed"), compared=Sum("compared"), calls=Sum("calls")
+    )
+    run.refresh_from_db()
+    run.listed, run.compared = totals["listed"] or 0, totals["compared"] or 0
+    run.calls_apart += calls
+    run.calls = run.calls_apart + (totals["calls"] or 0)
+    run.seconds += time.monotonic() - started
+    notes: Counter[str] = Counter()
+    for window in run.windows.all():
+        notes.update(window.notes)
+        errors = [*errors, *window.errors]
+        if window.failure:
+            errors.append(window.failure)
+    if run.listed != run.compared:
+        errors.append(
+            f"{run.listed:,} subscriptions were listed, and {run.compared:,} of them compared."
+        )
+    run.notes, run.errors = dict(notes), list(dict.fromkeys(errors))
+    drift = run.drift.exclude(state=Drift.State.GONE)
+    run.drift_found = drift.count()
+    run.drift_left = drift.filter(state__in=[Drift.State.FOUND, Drift.State.FAILED]).count()
+    is_whole = not run.windows.exclude(state=ReconcileWindow.State.DONE).exists()
+    is_complete = is_whole and not run.errors
+    _end(run, ReconcileRun.State.COMPLETE if is_complete else ReconcileRun.State.INCOMPLETE)
+
+
+def _end(run: ReconcileRun, state: str) -> None:
+    run.state, run.active_for, run.finished_at = state, None, timezone.now()
+    run.save()
+
+
+# Working through the windows
+
+
+def _work(run: ReconcileRun, options: Options, *, pace: Pace, tell: Listener) -> list[str]:
+    """Work through all windows with as many threads as asked for; returns the errors."""
+    if options.workers == 1:
+        return work_windows(run, options, pace=pace, tell=tell, owner=this_process())
+    stopping = threading.Event()
+
+    def thread(number: int) -> list[str]:
+        try:
+            with paced(pace):
+                return work_windows(
+                    run,
+                    options,
+                    pace=pace,
+                    tell=tell,
+                    owner=f"{this_process()}:{number}",
+                    stopping=stopping,
+                )
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(options.workers, thread_name_prefix="reconcile") as pool:
+        running = [pool.submit(thread, number) for number in range(options.workers)]
+        try:
+            return [error for done in as_completed(running) for error in done.result()]
+        except KeyboardInterrupt:
+            stopping.set()
+            raise
+
+
+def work_windows(
+    run: ReconcileRun,
+    options: Options,
+    *,
+    pace: Pace,
+    tell: Listener,
+    owner: str,
+    stopping: threading.Event | None = None,
+) -> list[str]:
+    """Claim windows one after the other and work through them; returns the errors."""
+    errors: list[str] = []
+    while (stopping is None or not stopping.is_set()) and (
+        window := windows.claim(run, owner=owner)
+    ):
+        worker = WindowWorker(run, window, options, owner=owner, pace=pace, tell=tell)
+        try:
+            worker.work()
+        except TakenOverError:
+            continue
+        except (BillingError, DatabaseError) as error:
+            text = (
+                f"Stopped after {worker.listed:,} subscriptions of a window:"
                 f" {without_secrets(str(error))}"
             )
-    report.calls = counter["calls"]
-    return report
+            windows.fail(window, text, owner=owner)
+            errors.append(text)
+    return errors
 
 
-class _Run:
-    def __init__(self, report: Report, *, apply: bool, account: str, customer_id: str) -> None:
-        self._report = report
-        self._apply = apply
-        self._account = account
-        self._customer_id = customer_id
-        self._cause = Cause(kind="reconcile", id=report.run)
-        self._seen: set[str] = set()
+# Before the first comparison
 
-    def compare_stripe_with_here(self) -> None:
-        params = {"status": "all"}
-        if self._customer_id:
-            params["customer"] = self._customer_id
-        for page in pages("/v1/subscriptions", params, account=self._account):
-            self._compare(self._readings(page))
 
-    def compare_here_with_stripe(self, *, allow_empty: bool) -> None:
-        """What is stored as live and was not listed is fetched by its id."""
-        live = Subscription.objects.filter(account=self._account).exclude(status__in=ENDED_STATUSES)
-        if self._customer_id:
-            live = live.filter(customer__stripe_id=self._customer_id)
-        unseen = [
-            row
-            for row in live.select_related("customer", "customer__subscriber").iterator(BATCH)
-            if row.stripe_id not in self._seen
-        ]
-        if unseen and not self._seen and not self._customer_id and not allow_empty:
-            raise StripeError(
-                f"Stripe lists no subscription at all, and {len(unseen):,} are live here. Is the"
-                " API key of the right account and mode? If so, run it with --allow-empty."
-            )
-        for row in unseen:
-            self._compare_unlisted(row)
-
-    def find_unfounded_entitlements(self) -> None:
-        """Entitlements that no page could show: their subscription is gone, or unknown here."""
-        rows = Entitlement.objects.filter(customer__account=self._account)
-        if self._customer_id:
-            rows = rows.filter(customer__stripe_id=self._customer_id)
-        unfounded = rows.filter(subscription=None) | rows.filter(
-            subscription__status__in=ENDED_STATUSES
-        )
-        found = [
-            row
-            for row in unfounded.select_related("customer", "customer__subscriber", "feature")
-            if row.subscription_id is None or row.source_id not in self._seen
-        ]
-        entries = [
-            self._note(
-                row.customer,
-                row.source_id,
-                Difference(
-                    kind=Kind.ENTITLEMENT_EXTRA,
-                    here=f"{row.feature.lookup_key}: granted",
-                    stripe="nothing that would grant it",
-                ),
-            )
-            for row in found
-        ]
-        if self._apply and found:
-            self._repair(entries, lambda: self._revoke(found))
-
-    def _revoke(self, rows: Sequence[Entitlement]) -> None:
-        revoke_unfounded([row for row in rows if row.subscription_id is None], cause=self._cause)
-        recompute_subscriptions(
-            {row.source_id for row in rows if row.subscription_id is not None},
-            account=self._account,
-            cause=self._cause,
+def _check_mode(account: str) -> None:
+    other = Customer.objects.filter(account=account, livemode=not settings.livemode)
+    if other.exclude(stripe_id=None).exists():
+        here, key = ("test", "live") if settings.livemode else ("live", "test")
+        raise ReconcileRefusedError(
+            f"The API key is a {key} one, and the database holds customers of {here} mode."
+            ' One database serves one mode: check STRIPE_BILLING["API_KEY"] and the database.'
         )
 
-    def _readings(self, page: Page) -> list[SubscriptionReading]:
-        readings = []
-        for row in page.rows:
-            self._report.subscriptions += 1
-            snapshot = parse_subscription(row)
-            if snapshot is None:
-                self._report.errors.append(
-                    f"Stripe lists {identifier(row) or 'a subscription without id'}, which can't"
-                    " be read."
-                )
-                continue
-            self._seen.add(snapshot.id)
-            readings.append(
-                SubscriptionReading(
-                    snapshot=snapshot, interval=page.interval, account=self._account
-                )
+
+def _ask_account(options: Options) -> tuple[str, int]:
+    """Whose key it is ('' where it may not say), and the second of Stripe's clock.
+
+    Raises ReconcileRefusedError for another account than the last complete run's, and for one that
+    knows nothing of what is stored here.
+    """
+    patience = Patience(TokenBucket(rate=options.rate or default_rate()))
+    account_id, interval = "", None
+    try:
+        answer = patience(lambda: request("get", "/v1/account", account=options.account))
+        account_id, interval = identifier(answer.data), answer.interval
+    except (StripeObjectMissingError, StripeAuthenticationError) as error:
+        if error.status == 401:
+            raise
+    known = ReconcileRun.objects.filter(account=options.account).exclude(stripe_account_id="")
+    last = known.filter(state=ReconcileRun.State.COMPLETE).order_by("-pk").first()
+    if not options.allow_empty:
+        if last is not None and account_id not in {"", last.stripe_account_id}:
+            raise ReconcileRefusedError(
+                f"The API key is of the account {account_id}, and this database was compared with"
+                f" {last.stripe_account_id} before. If that is meant, run it with --allow-empty."
             )
-        return readings
+        if (last is None or not account_id) and not options.customer_id:
+            _check_sample(options, patience)
+    if interval is None:
+        params = {"limit": 1}
+        interval = patience(
+            lambda: request("get", "/v1/subscriptions", params, account=options.account)
+        ).interval
+    return account_id, interval.high - 1
 
-    def _compare(self, readings: Sequence[SubscriptionReading]) -> None:
-        found = compare(readings, account=self._account)
-        for comparison in found:
-            self._report.notes.update(comparison.notes)
-        self._take(entry for entry in found if entry.is_certain)
-        for entry in found:
-            if not entry.is_certain:
-                self._take(self._fetched(entry.reading.snapshot.id))
 
-    def _fetched(self, stripe_id: str) -> list[Comparison]:
-        """The comparison with a fetch by id: certain, unless it kept changing during fetches."""
-        for _round in range(ROUNDS):
-            reading = read_subscription(stripe_id, account=self._account)
-            [found] = compare([reading], account=self._account)
-            if found.is_certain:
-                return [found]
-        self._report.errors.append(f"{stripe_id} kept changing while it was compared.")
-        return []
-
-    def _compare_unlisted(self, row: Subscription) -> None:
+def _check_sample(options: Options, patience: Patience) -> None:
+    """Refuse an account that has none of our newest live subscriptions."""
+    newest = Subscription.objects.filter(account=options.account).exclude(status__in=ENDED_STATUSES)
+    ids = list(newest.order_by("-stripe_created_at").values_list("stripe_id", flat=True)[:SAMPLE])
+    for stripe_id in ids:
+        path = f"/v1/subscriptions/{quote(stripe_id, safe='')}"
         try:
-            self._take(self._fetched(row.stripe_id))
+            patience(partial(request, "get", path, account=options.account))
         except StripeObjectMissingError:
-            entry = self._note(
-                row.customer,
-                row.stripe_id,
-                Difference(
-                    kind=Kind.MISSING_IN_STRIPE, here=row.status, stripe="no such subscription"
-                ),
-            )
-            if self._apply:
-                self._repair([entry], lambda: mark_missing(row, cause=self._cause))
-
-    def _take(self, comparisons: Iterable[Comparison]) -> None:
-        for comparison in comparisons:
-            entries = [
-                self._note(comparison.customer, comparison.reading.snapshot.id, difference)
-                for difference in comparison.differences
-            ]
-            if self._apply and entries:
-                self._repair(entries, partial(self._write, comparison))
-
-    def _write(self, comparison: Comparison) -> None:
-        """Repair one subscription, and look whether that helped."""
-        reading = comparison.reading
-        if comparison.is_row_equal:
-            recompute_subscriptions([reading.snapshot.id], account=self._account, cause=self._cause)
-        else:
-            settle([reading], cause=self._cause)
-        [after] = compare([reading], account=self._account)
-        if after.differences:
-            raise BillingError(
-                "It differs still: a subscription that ended here never comes back to life."
-            )
-
-    def _note(self, customer: Customer | None, subscription: str, difference: Difference) -> Drift:
-        subscriber = customer and customer.subscriber
-        entry = Drift(
-            kind=difference.kind.value,
-            subscription=subscription,
-            customer=(customer and customer.stripe_id) or "",
-            subscriber="" if subscriber is None else str(subscriber),
-            here=difference.here,
-            stripe=difference.stripe,
+            continue
+        return
+    if ids:
+        raise ReconcileRefusedError(
+            f"Stripe does not have {' nor '.join(ids)}, the newest live subscriptions here. Is the"
+            " API key of the right account and mode? If so, run it with --allow-empty."
         )
-        self._report.drift.append(entry)
-        return entry
 
-    def _repair(self, entries: Iterable[Drift], repair: Callable[[], object]) -> None:
-        """Try, and write the outcome onto the drift; one failure does not stop the run."""
-        try:
-            repair()
-        except BillingError as error:
-            text = without_secrets(str(error))
-            for entry in entries:
-                entry.error = text
-            self._report.errors.append(text)
-            return
-        for entry in entries:
-            entry.repaired = True
+
+def _refuse_second(account: str) -> None:
+    if ReconcileRun.objects.filter(active_for=f"account {account}").exists():
+        raise ReconcileRefusedError(_refusal(account))
+
+
+def _refusal(account: str) -> str:
+    run = ReconcileRun.objects.filter(active_for=f"account {account}").first()
+    if run is None:
+        return "Another run has begun or ended just now; try again."
+    if is_alive(run):
+        return (
+            f"Run {run.pk} is under way since {run.started_at:%H:%M:%S} UTC ({run.owner})."
+            " There is one at a time: wait for it, or stop that process."
+        )
+    return (
+        f"Run {run.pk} of {run.started_at:%Y-%m-%d %H:%M} UTC has broken off."
+        " Go on with it: --resume. Or give it up and begin anew: --restart."
+    )

@@ -14,26 +14,130 @@ from .snapshots import TERMINAL_STATUSES, SubscriptionSnapshot
 class Kind(enum.StrEnum):
     """Kinds of drift; stable, for scripts that read the report."""
 
-    MISSING_LOCALLY = "missing_locally"
-    """Stripe has a subscription that is not stored."""
-    MISSING_IN_STRIPE = "missing_in_stripe"
-    """A live subscription is stored that Stripe does not have."""
-    CUSTOMER = "customer"
-    """It is stored for another customer."""
-    STATUS = "status"
-    PERIOD = "period"
-    ITEMS = "items"
-    """Prices, products, quantities, or the items themselves."""
-    CANCELLATION = "cancellation"
-    """Whether and when it ends."""
-    FIELDS = "fields"
-    """Anything else that is stored."""
+    SUBSCRIPTION_MISSING_HERE = "subscription_missing_here"
+    SUBSCRIPTION_MISSING_AT_STRIPE = "subscription_missing_at_stripe"
+    SUBSCRIPTION_CUSTOMER = "subscription_customer"
+    SUBSCRIPTION_STATUS = "subscription_status"
+    SUBSCRIPTION_PERIOD = "subscription_period"
+    SUBSCRIPTION_ITEMS = "subscription_items"
+    SUBSCRIPTION_CANCELLATION = "subscription_cancellation"
+    SUBSCRIPTION_FIELDS = "subscription_fields"
+    SUBSCRIPTION_DUPLICATE = "subscription_duplicate"
     ENTITLEMENT_MISSING = "entitlement_missing"
-    """Paid for, and not granted."""
     ENTITLEMENT_EXTRA = "entitlement_extra"
-    """Granted, and not paid for."""
-    ENTITLEMENT_TERM = "entitlement_term"
-    """Granted with another end, limit or reason."""
+    ENTITLEMENT_END = "entitlement_end"
+    ENTITLEMENT_LIMIT = "entitlement_limit"
+    CUSTOMER_MISSING = "customer_missing"
+    CUSTOMER_DELETED = "customer_deleted"
+    CUSTOMER_UNLINKED = "customer_unlinked"
+    CUSTOMER_DUPLICATE = "customer_duplicate"
+    PRICE_UNKNOWN = "price_unknown"
+    FEATURE_UNKNOWN = "feature_unknown"
+    FEATURE_DISAGREEMENT = "feature_disagreement"
+    EVENT_FAILED = "event_failed"
+    EVENT_STUCK = "event_stuck"
+    EVENT_MISSED = "event_missed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meaning:
+    """What a kind of drift says to people."""
+
+    sentence: str
+    repair: str
+    """What --apply does about it; '' where only a person can decide."""
+    advice: str = ""
+    """What a person does about it, where the command does nothing."""
+
+
+_READ = "It is read from Stripe again, and what it grants is written anew."
+_GRANT = "What the subscription grants is written anew."
+
+MEANINGS: Mapping[Kind, Meaning] = {
+    Kind.SUBSCRIPTION_MISSING_HERE: Meaning(
+        sentence="Stripe has a subscription that is not stored here.",
+        repair="It is stored, and what it grants is written.",
+    ),
+    Kind.SUBSCRIPTION_MISSING_AT_STRIPE: Meaning(
+        sentence="A live subscription is stored here that Stripe does not have.",
+        repair="It is marked as missing, which ends what it granted.",
+    ),
+    Kind.SUBSCRIPTION_CUSTOMER: Meaning(
+        sentence="The subscription is stored for another customer than Stripe's.",
+        repair="",
+        advice="Find out which of the two has paid; then delete the row here and run this again.",
+    ),
+    Kind.SUBSCRIPTION_STATUS: Meaning(sentence="The status differs.", repair=_READ),
+    Kind.SUBSCRIPTION_PERIOD: Meaning(sentence="The paid period of an item differs.", repair=_READ),
+    Kind.SUBSCRIPTION_ITEMS: Meaning(
+        sentence="The items, their prices or their quantities differ.", repair=_READ
+    ),
+    Kind.SUBSCRIPTION_CANCELLATION: Meaning(
+        sentence="Whether or when it ends differs.", repair=_READ
+    ),
+    Kind.SUBSCRIPTION_FIELDS: Meaning(sentence="Other stored fields differ.", repair=_READ),
+    Kind.SUBSCRIPTION_DUPLICATE: Meaning(
+        sentence="The customer pays for the same product twice.",
+        repair="",
+        advice="Cancel and refund one of the subscriptions in Stripe's Dashboard.",
+    ),
+    Kind.ENTITLEMENT_MISSING: Meaning(
+        sentence="A feature is paid for and not granted.", repair=_GRANT
+    ),
+    Kind.ENTITLEMENT_EXTRA: Meaning(
+        sentence="A feature is granted and not paid for.", repair=_GRANT
+    ),
+    Kind.ENTITLEMENT_END: Meaning(
+        sentence="A feature is granted until another moment than is paid for.", repair=_GRANT
+    ),
+    Kind.ENTITLEMENT_LIMIT: Meaning(
+        sentence="A feature is granted with another limit than is paid for.", repair=_GRANT
+    ),
+    Kind.CUSTOMER_MISSING: Meaning(
+        sentence="A customer with a subscription is not stored here.",
+        repair="It is stored, without a subscriber.",
+    ),
+    Kind.CUSTOMER_DELETED: Meaning(
+        sentence="The customer is deleted here, and has a running subscription at Stripe.",
+        repair="",
+        advice="A deleted customer never comes back: if the row was changed by hand, delete it and"
+        " run this again.",
+    ),
+    Kind.CUSTOMER_UNLINKED: Meaning(
+        sentence="A customer pays and is linked to no subscriber: nobody gets the access.",
+        repair="",
+        advice="Link the customer to its subscriber in the admin.",
+    ),
+    Kind.CUSTOMER_DUPLICATE: Meaning(
+        sentence="Stripe has two customers for one subscriber.",
+        repair="",
+        advice="Decide which is the right one; move or cancel what the other has in Stripe.",
+    ),
+    Kind.PRICE_UNKNOWN: Meaning(
+        sentence="A subscription is for a price that is not in the catalog here.",
+        repair="The catalog is mirrored anew.",
+    ),
+    Kind.FEATURE_UNKNOWN: Meaning(
+        sentence="What a product grants is not known here.",
+        repair="The catalog is mirrored anew.",
+    ),
+    Kind.FEATURE_DISAGREEMENT: Meaning(
+        sentence="Stripe's active entitlements and those derived here differ.",
+        repair="",
+        advice="Look whether a feature was attached or removed in this period (Stripe waits for the"
+        " next one); else run sync_catalog.",
+    ),
+    Kind.EVENT_FAILED: Meaning(
+        sentence="An event could not be processed, and Stripe has given it up or soon will.",
+        repair="It is processed again.",
+    ),
+    Kind.EVENT_STUCK: Meaning(
+        sentence="An event was stored and never finished.", repair="It is processed again."
+    ),
+    Kind.EVENT_MISSED: Meaning(
+        sentence="An event never arrived.", repair="It is processed as if it had arrived."
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +147,8 @@ class Difference:
     kind: Kind
     here: str
     stripe: str
+    subject: str = ""
+    """What it is about within the object: a feature's lookup key, a price; '' for the whole."""
 
 
 KNOWN_STATUSES = PAID_STATUSES | TERMINAL_STATUSES | {"past_due", "incomplete", "unpaid", "paused"}
@@ -65,14 +171,15 @@ def subscription_drift(
 ) -> list[Difference]:
     """What differs between the stored subscription and Stripe's; empty when they are equal."""
     if local is None:
-        return [Difference(kind=Kind.MISSING_LOCALLY, here="nothing", stripe=_text(remote.status))]
+        found = Kind.SUBSCRIPTION_MISSING_HERE
+        return [Difference(kind=found, here="nothing", stripe=_text(remote.status))]
     views = [
-        (Kind.CUSTOMER, local.customer_id, remote.customer_id),
-        (Kind.STATUS, local.status, remote.status),
-        (Kind.PERIOD, _periods(local), _periods(remote)),
-        (Kind.ITEMS, _items(local), _items(remote)),
-        (Kind.CANCELLATION, _cancellation(local), _cancellation(remote)),
-        (Kind.FIELDS, _fields(local, remote), _fields(remote, local)),
+        (Kind.SUBSCRIPTION_CUSTOMER, local.customer_id, remote.customer_id),
+        (Kind.SUBSCRIPTION_STATUS, local.status, remote.status),
+        (Kind.SUBSCRIPTION_PERIOD, _periods(local), _periods(remote)),
+        (Kind.SUBSCRIPTION_ITEMS, _items(local), _items(remote)),
+        (Kind.SUBSCRIPTION_CANCELLATION, _cancellation(local), _cancellation(remote)),
+        (Kind.SUBSCRIPTION_FIELDS, _fields(local, remote), _fields(remote, local)),
     ]
     return [
         Difference(kind=kind, here=here, stripe=stripe)
@@ -91,15 +198,29 @@ def entitlement_drift(*, held: Mapping[str, Term], wanted: Mapping[str, Term]) -
         have, want = held.get(key), wanted.get(key)
         if have == want:
             continue
-        kind = (
-            Kind.ENTITLEMENT_MISSING
-            if have is None
-            else Kind.ENTITLEMENT_EXTRA
-            if want is None
-            else Kind.ENTITLEMENT_TERM
-        )
-        found.append(Difference(kind=kind, here=_term(key, have), stripe=_term(key, want)))
+        kinds = [Kind.ENTITLEMENT_MISSING] if have is None else [Kind.ENTITLEMENT_EXTRA]
+        if have is not None and want is not None:
+            kinds = [Kind.ENTITLEMENT_LIMIT] if have.limit != want.limit else []
+            if (have.ends_at, have.reason) != (want.ends_at, want.reason):
+                kinds.append(Kind.ENTITLEMENT_END)
+        here, stripe = _term(key, have), _term(key, want)
+        found += [Difference(kind=kind, here=here, stripe=stripe, subject=key) for kind in kinds]
     return found
+
+
+def takes_access_away(*, held: Mapping[str, Term], wanted: Mapping[str, Term]) -> bool:
+    """Whether somebody loses something when `held` becomes `wanted`: a feature, time, or units."""
+    return any(
+        key not in wanted
+        or _is_less(wanted[key].ends_at, term.ends_at)
+        or _is_less(wanted[key].limit, term.limit)
+        for key, term in held.items()
+    )
+
+
+def _is_less(new: int | None, old: int | None) -> bool:
+    """None is without end, or without limit."""
+    return new is not None and (old is None or new < old)
 
 
 def _periods(snapshot: SubscriptionSnapshot) -> str:

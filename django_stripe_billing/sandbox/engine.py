@@ -68,7 +68,7 @@ class Engine:
     def reset(self) -> None:
         """Forget everything but the subscribers."""
         with self.lock:
-            self.state = State(seed=self._seed)
+            self.state = State(seed=self._seed, opened_at=self.now)
             self.keys = Keys()
             self.faults: list[Fault] = []
             self.requests: list[tuple[str, str]] = []

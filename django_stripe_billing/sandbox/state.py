@@ -32,6 +32,8 @@ class State:
     """One account's objects, in the order of their creation."""
 
     seed: int = 0
+    opened_at: int = 0
+    """When the account was opened, in Unix seconds."""
     objects: dict[str, StripeObject] = field(default_factory=dict)
     """Every object by its id."""
     by_kind: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -47,6 +49,7 @@ class State:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - ids of a sandbox
         self._ticket = itertools.count()
+        self.account_id = "acct_" + random.Random(f"account {self.seed}").randbytes(8).hex()  # noqa: S311 - ids of a sandbox
 
     def new_id(self, prefix: str, *, length: int = 14) -> str:
         """An id that reads like Stripe's."""

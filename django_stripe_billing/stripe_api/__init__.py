@@ -1,18 +1,24 @@
 """The only package that imports `stripe`."""
 
-from .client import Answer, counted_calls, request
+from .client import Answer, counted_calls, paced, request
 from .errors import without_secrets
-from .pages import Page, fetch_subscription, pages
+from .pace import Pace, TokenBucket
+from .pages import Page, PagesAhead, fetch_subscription, pages, read_page
 from .signatures import verify
 from .transport import CallableHTTPClient
 
 __all__ = [
     "Answer",
     "CallableHTTPClient",
+    "Pace",
     "Page",
+    "PagesAhead",
+    "TokenBucket",
     "counted_calls",
     "fetch_subscription",
+    "paced",
     "pages",
+    "read_page",
     "request",
     "verify",
     "without_secrets",

@@ -17,7 +17,10 @@ import stripe
 from ..conf import settings
 from ..exceptions import StripeUnavailableError
 from ..rules.ordering import Interval, of_answer
+from .decoding import decode
 from .errors import translated
+from .pace import Pace
+from .transport import RawBodies
 
 stripe.enable_telemetry = False  # it would write a file into the user's home
 
@@ -54,16 +57,30 @@ def request(
         options["stripe_account"] = account
     if idempotency_key:
         options["idempotency_key"] = idempotency_key
+    pace = _pace.get()
+    if pace is not None:
+        pace.take()
     _count()
+    client = _client()
     started = time.monotonic()
     with translated():
-        response = _client().raw_request(method, path, **(params or {}), **options)
-    data = response.data if isinstance(response.data, dict) else {}
+        response = client.sdk.raw_request(method, path, **(params or {}), **options)
+    elapsed = time.monotonic() - started
     return Answer(
-        data=data,
-        interval=_interval(response.headers, elapsed=time.monotonic() - started),
+        data=_decoded(client.http.take_body(), path),
+        interval=_interval(response.headers, elapsed=elapsed),
         request_id=str(response.request_id or ""),
     )
+
+
+@contextmanager
+def paced(pace: Pace) -> Iterator[None]:
+    """Every call in the block waits for its turn."""
+    token = _pace.set(pace)
+    try:
+        yield
+    finally:
+        _pace.reset(token)
 
 
 @contextmanager
@@ -77,6 +94,7 @@ def counted_calls() -> Iterator[Counter[str]]:
         _counter.reset(token)
 
 
+_pace: ContextVar[Pace | None] = ContextVar("stripe_pace", default=None)
 _counter: ContextVar[Counter[str] | None] = ContextVar("stripe_calls", default=None)
 
 
@@ -97,7 +115,20 @@ def _interval(headers: Any, *, elapsed: float) -> Interval:
     return of_answer(date=int(date.timestamp()), elapsed=elapsed)
 
 
-def _client() -> stripe.StripeClient:
+def _decoded(body: bytes | str, path: str) -> dict[str, Any]:
+    try:
+        return decode(body)
+    except ValueError:
+        raise StripeUnavailableError(f"Stripe's answer to {path} is no JSON object.") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Client:
+    sdk: stripe.StripeClient
+    http: RawBodies
+
+
+def _client() -> _Client:
     return _client_for(
         settings.API_KEY,
         settings.api_base,
@@ -114,12 +145,14 @@ def _client_for(
     max_network_retries: int,
     timeout: float,
     http_client: Any,
-) -> stripe.StripeClient:
+) -> _Client:
     if not api_key:
         raise StripeUnavailableError('STRIPE_BILLING["API_KEY"] is empty.')
-    return stripe.StripeClient(
+    http = RawBodies(http_client or stripe.RequestsClient(timeout=timeout))
+    sdk = stripe.StripeClient(
         api_key,
         base_addresses={"api": api_base},
         max_network_retries=max_network_retries,
-        http_client=http_client or stripe.RequestsClient(timeout=timeout),
+        http_client=http,
     )
+    return _Client(sdk=sdk, http=http)

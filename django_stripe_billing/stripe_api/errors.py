@@ -12,6 +12,7 @@ from ..exceptions import (
     StripeAuthenticationError,
     StripeError,
     StripeObjectMissingError,
+    StripeRateLimitError,
     StripeUnavailableError,
 )
 
@@ -44,6 +45,14 @@ def _translate(error: stripe.StripeError) -> StripeError:
     if isinstance(error, stripe.IdempotencyError):
         code = "idempotency_error"
     status = error.http_status or 0
+    if status == 429:
+        return StripeRateLimitError(
+            without_secrets(str(error.user_message or error)),
+            code=code,
+            status=status,
+            request_id=error.request_id or "",
+            reason=str((error.headers or {}).get("Stripe-Rate-Limited-Reason") or ""),
+        )
     return _kind(error, code=code, status=status)(
         without_secrets(str(error.user_message or error)),
         code=code,

@@ -1,8 +1,9 @@
-"""An HTTP client for stripe-python that calls a function instead of the network."""
+"""HTTP clients for stripe-python: one calls a function, one keeps bodies as they came."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -24,6 +25,9 @@ class HandledResponse(Protocol):
 Handle = Callable[[str, str, str, Mapping[str, str]], HandledResponse]
 """`handle(method, path with query, form-encoded body, headers)`."""
 
+Response = tuple[Any, int, Mapping[str, str]]
+"""Body, status, headers."""
+
 
 class CallableHTTPClient(stripe.HTTPClient):
     """Set as `STRIPE_BILLING["HTTP_CLIENT"]`, it keeps tests in one process."""
@@ -41,7 +45,7 @@ class CallableHTTPClient(stripe.HTTPClient):
         headers: Mapping[str, str] | None,
         post_data: Any = None,
         **kwargs: Any,
-    ) -> tuple[str, int, Mapping[str, str]]:
+    ) -> Response:
         parts = urlsplit(url)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         try:
@@ -49,10 +53,51 @@ class CallableHTTPClient(stripe.HTTPClient):
         except ConnectionError as error:
             failure = stripe.APIConnectionError(str(error), should_retry=True)  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
             raise failure from None
-        return response.body.decode(), response.status, CaseInsensitiveDict(response.headers)
+        return response.body, response.status, CaseInsensitiveDict(response.headers)
 
     def close(self) -> None:
         return None
 
     def _sleep_time_seconds(self, num_retries: int) -> float:
         return 0.0
+
+
+class RawBodies(stripe.HTTPClient):
+    """Keeps the body of a successful answer from the SDK, which decodes JSON slowly.
+
+    Measured on pages of a hundred subscriptions: stripe-python's own decoding, with a hook for each
+    JSON object, takes three times as long as `json.loads`.
+    """
+
+    name = "raw_bodies"
+
+    def __init__(self, inner: stripe.HTTPClient) -> None:
+        super().__init__()
+        self._inner = inner
+        self._body: ContextVar[bytes | str] = ContextVar("stripe_body", default=b"")
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        **kwargs: Any,
+    ) -> Response:
+        body, status, answered = self._inner.request(method, url, headers, post_data, **kwargs)
+        if not 200 <= status < 300:
+            return body, status, answered
+        self._body.set(body)
+        return b"{}", status, answered
+
+    def take_body(self) -> bytes | str:
+        """The body of this thread's last successful answer."""
+        body = self._body.get()
+        self._body.set(b"")
+        return body
+
+    def close(self) -> None:
+        self._inner.close()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+
+    def _sleep_time_seconds(self, num_retries: int) -> float:
+        return self._inner._sleep_time_seconds(num_retries)

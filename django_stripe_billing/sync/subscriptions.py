@@ -181,6 +181,8 @@ def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> in
             policy=policy,
             is_customer_deleted=customer.is_deleted,
         )
+        own, strays = _sorted_out(entry)
+        grants += strays
         grants.append(
             Grant(
                 customer=customer,
@@ -188,10 +190,32 @@ def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> in
                 source_id=snapshot.id,
                 subscription=entry.subscription,
                 terms={catalog.features[key].pk: term for key, term in wanted.items()},
-                held=tuple(entry.entitlements.values()),
+                held=own,
             )
         )
     return len(write_entitlements(grants, cause=cause, features=_by_pk(catalog.features)))
+
+
+def _sorted_out(entry: Stored) -> tuple[tuple[Entitlement, ...], list[Grant]]:
+    """A subscription's own entitlements, and the end of those that somebody moved away by hand."""
+    subscription = entry.subscription
+    source = (subscription.customer_id, SourceKind.SUBSCRIPTION, subscription.stripe_id)
+    own: list[Entitlement] = []
+    strays: list[Entitlement] = []
+    for row in entry.entitlements.values():
+        is_own = (row.customer_id, row.source_kind, row.source_id) == source
+        (own if is_own else strays).append(row)
+    return tuple(own), [
+        Grant(
+            customer=Customer.objects.select_for_update().get(pk=row.customer_id),
+            source_kind=row.source_kind,
+            source_id=row.source_id,
+            subscription=subscription,
+            terms={},
+            held=(row,),
+        )
+        for row in strays
+    ]
 
 
 def _by_pk(features: Mapping[str, Feature]) -> dict[int, Feature]:

@@ -15,22 +15,22 @@ BASE = parse_subscription(subscription())
 CHANGES = {
     "id": None,
     "is_complete": None,
-    "customer_id": ("cus_2", Kind.CUSTOMER),
-    "status": ("unpaid", Kind.STATUS),
-    "livemode": (True, Kind.FIELDS),
-    "created": (5, Kind.FIELDS),
-    "start_date": (5, Kind.FIELDS),
-    "trial_start": (5, Kind.FIELDS),
-    "trial_end": (5, Kind.FIELDS),
-    "cancel_at": (5, Kind.CANCELLATION),
-    "cancel_at_period_end": (True, Kind.CANCELLATION),
-    "canceled_at": (5, Kind.CANCELLATION),
-    "ended_at": (5, Kind.CANCELLATION),
-    "currency": ("eur", Kind.FIELDS),
-    "collection_method": ("send_invoice", Kind.FIELDS),
-    "latest_invoice_id": ("in_9", Kind.FIELDS),
-    "test_clock_id": ("clock_9", Kind.FIELDS),
-    "items": ((), Kind.ITEMS),
+    "customer_id": ("cus_2", Kind.SUBSCRIPTION_CUSTOMER),
+    "status": ("unpaid", Kind.SUBSCRIPTION_STATUS),
+    "livemode": (True, Kind.SUBSCRIPTION_FIELDS),
+    "created": (5, Kind.SUBSCRIPTION_FIELDS),
+    "start_date": (5, Kind.SUBSCRIPTION_FIELDS),
+    "trial_start": (5, Kind.SUBSCRIPTION_FIELDS),
+    "trial_end": (5, Kind.SUBSCRIPTION_FIELDS),
+    "cancel_at": (5, Kind.SUBSCRIPTION_CANCELLATION),
+    "cancel_at_period_end": (True, Kind.SUBSCRIPTION_CANCELLATION),
+    "canceled_at": (5, Kind.SUBSCRIPTION_CANCELLATION),
+    "ended_at": (5, Kind.SUBSCRIPTION_CANCELLATION),
+    "currency": ("eur", Kind.SUBSCRIPTION_FIELDS),
+    "collection_method": ("send_invoice", Kind.SUBSCRIPTION_FIELDS),
+    "latest_invoice_id": ("in_9", Kind.SUBSCRIPTION_FIELDS),
+    "test_clock_id": ("clock_9", Kind.SUBSCRIPTION_FIELDS),
+    "items": ((), Kind.SUBSCRIPTION_ITEMS),
 }
 """Every field of a snapshot, another value, and the kind of drift that it makes."""
 
@@ -54,11 +54,11 @@ def test_a_difference_in_any_field_is_drift_in_both_directions(name):
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ({"quantity": 2}, Kind.ITEMS),
-        ({"price": {"id": "price_2", "product": "prod_pro"}}, Kind.ITEMS),
-        ({"price": {"id": "price_pro", "product": "prod_2"}}, Kind.ITEMS),
-        ({"current_period_end": 7}, Kind.PERIOD),
-        ({"current_period_start": 7}, Kind.PERIOD),
+        ({"quantity": 2}, Kind.SUBSCRIPTION_ITEMS),
+        ({"price": {"id": "price_2", "product": "prod_pro"}}, Kind.SUBSCRIPTION_ITEMS),
+        ({"price": {"id": "price_pro", "product": "prod_2"}}, Kind.SUBSCRIPTION_ITEMS),
+        ({"current_period_end": 7}, Kind.SUBSCRIPTION_PERIOD),
+        ({"current_period_start": 7}, Kind.SUBSCRIPTION_PERIOD),
     ],
 )
 def test_a_difference_in_an_item_is_drift(change, kind):
@@ -71,7 +71,7 @@ def test_equal_ones_do_not_drift():
 
 
 def test_what_is_not_stored_is_missing():
-    assert kinds(None, BASE) == [Kind.MISSING_LOCALLY]
+    assert kinds(None, BASE) == [Kind.SUBSCRIPTION_MISSING_HERE]
 
 
 terms = st.builds(
@@ -95,7 +95,7 @@ def test_entitlements_drift_exactly_where_they_differ(have, want):
             if key not in have
             else Kind.ENTITLEMENT_EXTRA
             if key not in want
-            else Kind.ENTITLEMENT_TERM
+            else Kind.ENTITLEMENT_END
         )
         assert difference.kind == expected
         assert difference.here != difference.stripe

@@ -65,6 +65,7 @@ def objects():
     portal = call("POST", "/v1/billing_portal/sessions", {"customer": customer["id"]})
     event = call("GET", "/v1/events", {"type": "customer.subscription.created"})["data"][0]
     found = [
+        call("GET", "/v1/account"),
         feature,
         product,
         link,
@@ -86,6 +87,7 @@ def objects():
 @pytest.mark.parametrize(
     "kind",
     [
+        "account",
         "billing_portal.session",
         "checkout.session",
         "customer",

@@ -2,92 +2,315 @@
 
 from __future__ import annotations
 
-import json
+import re
+import signal
 import sys
-from typing import Any
+import threading
+import time
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TextIO, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
+from django.utils.dateparse import parse_date, parse_datetime
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
-from ...reconcile import Drift, Report, reconcile
+from ...exceptions import BillingError
+from ...models import ReconcileRun
+from ...reconcile import ChangeLimit, Options, Report, begin, discard, estimate, execute, resume
+from ...reconcile.formats import WRITERS
+from ...reconcile.notifying import notify
+from ...rules.drift import Kind
+
+_AGO = re.compile(r"([0-9]{1,5})([dhm])")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+EPILOG = (
+    "Exit codes: 0 both sides agree, or everything was repaired; 1 drift is left; 2 an error, or"
+    " not everything was compared. Kinds of drift: " + ", ".join(kind.value for kind in Kind) + "."
+)
 
 
 class Command(BaseCommand):
     help = (
         "Compares every subscription at Stripe with the database, both ways, and reports each"
-        " difference. Changes nothing unless --apply is given. Exit code 0: both agree, or"
-        " everything was repaired; 1: drift was found and not repaired; 2: an error, or not"
-        " everything was compared. Run it from cron every night, with --apply once you trust it."
+        " difference. Changes nothing unless --apply is given. Run it from cron every night, with"
+        " --apply once you trust it."
     )
 
     # Run in `handle`: a failed check must exit with 2, and Django would exit with 1.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--apply", action="store_true", help="Repair what differs; otherwise only report it."
+        parser.epilog = EPILOG
+        what = parser.add_argument_group("what is compared")
+        what.add_argument("--customer", default="", metavar="cus_…", help="This customer alone.")
+        what.add_argument(
+            "--since",
+            type=_moment,
+            metavar="WHEN",
+            help="Only subscriptions created since: a date, a moment (UTC), or 30d, 12h.",
         )
-        parser.add_argument(
-            "--format",
-            choices=["table", "json"],
-            default="table",
-            help="json: one object with stable keys, for a script.",
+        what.add_argument("--account", default="", metavar="acct_…", help="A connected account.")
+        what.add_argument(
+            "--only", nargs="+", type=_kind, default=[], metavar="KIND", help="These kinds alone."
         )
-        parser.add_argument(
-            "--customer", default="", metavar="cus_…", help="Compare one Stripe customer only."
+        what.add_argument(
+            "--events",
+            action="store_true",
+            help="First look for events that never arrived, and process them.",
         )
-        parser.add_argument(
+        what.add_argument(
+            "--verify-features",
+            type=_sample,
+            metavar="N",
+            help="Cross-check N customers, or `all`, with Stripe's own active entitlements.",
+        )
+        repair = parser.add_argument_group("what is repaired")
+        repair.add_argument("--apply", action="store_true", help="Repair what differs.")
+        repair.add_argument(
+            "--max-changes",
+            type=_limit,
+            default=ChangeLimit(number=10, is_share=True),
+            metavar="N|N%",
+            help="Stop repairing before more subscriptions than that were changed: a number, or a"
+            " share of the live ones (default 10%%; a share never means less than 10, and does not"
+            " count what is new here).",
+        )
+        repair.add_argument(
             "--allow-empty",
             action="store_true",
-            help="Go on although Stripe lists no subscription at all and the database does.",
+            help="Go on although Stripe lists no subscription, or the account is another one.",
+        )
+        how = parser.add_argument_group("how it runs")
+        how.add_argument("--resume", action="store_true", help="Go on with a run that broke off.")
+        how.add_argument(
+            "--restart", action="store_true", help="Give up a run that broke off, and begin anew."
+        )
+        how.add_argument(
+            "--rate",
+            type=_rate,
+            metavar="N",
+            help="Calls to Stripe a second (default 20 with a live key, 10 with a test key).",
+        )
+        how.add_argument("--workers", type=_workers, default=1, metavar="N", help="Threads.")
+        how.add_argument(
+            "--watch", type=_minutes, metavar="MINUTES", help="Repeat for ever, with that pause."
+        )
+        told = parser.add_argument_group("what is told")
+        told.add_argument("--format", choices=sorted(WRITERS), default="table")
+        told.add_argument(
+            "--fail-on",
+            nargs="+",
+            type=_kind,
+            default=[],
+            metavar="KIND",
+            help="Exit with 1 for drift of these kinds alone.",
+        )
+        told.add_argument("--quiet", action="store_true", help="Say nothing where all is well.")
+        told.add_argument(
+            "--notify",
+            action="store_true",
+            help="Send the drift_found signal, and an e-mail to ADMINS, where not all was well.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves a checkpoint
+        try:
+            while True:
+                code = self._once(options)
+                if not options["watch"]:
+                    break
+                time.sleep(options["watch"] * 60)
+                options = {**options, "resume": False, "restart": True}
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted; --resume goes on from here.", returncode=2) from None
+        if code:
+            sys.exit(code)
+
+    def _once(self, options: dict[str, Any]) -> int:
         try:
             if not options.get("skip_checks"):  # as call_command() asks
                 self.check()
-            report = self._run(options)
-        except (DatabaseError, ImproperlyConfigured) as error:
-            raise CommandError(f"{type(error).__name__}: {error}", returncode=2) from error
+            run = self._begun(options)
+            with self._progress(run, is_quiet=options["quiet"]) as tell:
+                execute(run, tell=tell)
+            report = Report(run=run, fail_on=frozenset(options["fail_on"]))
+            self._write(report, options)
+            if options["notify"]:
+                notify(report)
+        except (BillingError, DatabaseError, ImproperlyConfigured) as error:
+            return self._failed(f"{type(error).__name__}: {error}", options)
         except CommandError as error:
-            raise CommandError(str(error), returncode=2) from None
-        if options["format"] == "json":
-            self.stdout.write(json.dumps(report.as_json(), indent=2))
-        else:
-            self._write_table(report)
-        if report.exit_code:
-            sys.exit(report.exit_code)
+            return self._failed(str(error), options)
+        return report.exit_code
 
-    def _run(self, options: dict[str, Any]) -> Report:
-        customer = options["customer"]
+    def _failed(self, text: str, options: dict[str, Any]) -> int:
+        """An error ends the command, unless it watches: then the next turn may go well."""
+        if not options["watch"]:
+            raise CommandError(text, returncode=2) from None
+        self.stderr.write(self.style.ERROR(text))
+        return 2
+
+    def _begun(self, options: dict[str, Any]) -> ReconcileRun:
+        customer, account = options["customer"], options["account"]
         if customer and not customer.startswith("cus_"):
+            raise CommandError(f"--customer takes a Stripe customer, cus_…, not {customer!r}.")
+        if options["resume"] and options["restart"]:
             raise CommandError(
-                f"--customer takes the id of a Stripe customer, cus_…, not {customer!r}."
+                "--resume goes on with the old run, --restart gives it up: take one."
             )
-        return reconcile(
-            apply=options["apply"], customer_id=customer, allow_empty=options["allow_empty"]
+        if options["resume"]:
+            return resume(account)
+        if options["restart"]:
+            discard(account)
+        asked = Options(
+            apply=options["apply"],
+            account=account,
+            customer_id=customer,
+            since=options["since"],
+            only=frozenset(options["only"]),
+            max_changes=options["max_changes"],
+            rate=options["rate"],
+            workers=options["workers"],
+            allow_empty=options["allow_empty"],
+            events=options["events"],
+            verify_features=options["verify_features"],
         )
+        if not options["quiet"]:
+            plan = estimate(asked)
+            self.stderr.write(
+                f"{plan.subscriptions:,} subscriptions are stored:"
+                f" about {plan.calls:,} calls to Stripe."
+            )
+        return begin(asked)
 
-    def _write_table(self, report: Report) -> None:
-        for entry in report.drift:
-            self.stdout.write(_line(entry))
-        for note, count in sorted(report.notes.items()):
-            self.stdout.write(f"note: {note} ({count:,} times): it grants nothing here")
-        for error in report.errors:
-            self.stderr.write(self.style.ERROR(f"error: {error}"))
-        if report.unrepaired and not report.applied:
-            self.stdout.write("Run it again with --apply to repair this.")
-        if not report.is_complete:
-            self.stderr.write(self.style.ERROR("Incomplete: run it again."))
-        self.stdout.write(report.summary)
+    @contextmanager
+    def _progress(self, run: ReconcileRun, *, is_quiet: bool) -> Iterator[Any]:
+        """A bar on a terminal; elsewhere a line for each tenth."""
+        total = estimate(Options.from_json(run.options)).subscriptions
+        if is_quiet:
+            yield lambda number: None
+        elif sys.stderr.isatty():
+            columns = (
+                TextColumn("subscriptions"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                _Rate(),
+                TimeRemainingColumn(),
+            )
+            with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+                task = bar.add_task("subscriptions", total=total or None)
+                yield lambda number: bar.advance(task, number)
+        else:
+            yield _Lines(self.stderr.write, total=total)
+
+    def _write(self, report: Report, options: dict[str, Any]) -> None:
+        if options["quiet"] and report.exit_code == 0 and options["format"] == "table":
+            return
+        WRITERS[options["format"]](report, cast(TextIO, self.stdout))
 
 
-def _line(entry: Drift) -> str:
-    who = f"{entry.customer} {entry.subscriber}".strip() or "nobody"
-    outcome = " [repaired]" if entry.repaired else f" [{entry.error}]" if entry.error else ""
-    return (
-        f"{entry.kind:<19} {entry.subscription} ({who})\n"
-        f"{'':19} here:   {entry.here}\n"
-        f"{'':19} Stripe: {entry.stripe}{outcome}"
-    )
+class _Rate(ProgressColumn):
+    """Subscriptions a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:,.0f}/s")
+
+
+class _Lines:
+    """Tells of each tenth in a line of its own."""
+
+    def __init__(self, write: Any, *, total: int) -> None:
+        self._write = write
+        self._step = max(total // 10, 1_000)
+        self._next = self._step
+        self._done = 0
+        self._total = total
+        self._started = time.monotonic()
+
+    def __call__(self, number: int) -> None:
+        self._done += number
+        if self._done >= self._next:
+            self._next += self._step
+            rate = self._done / max(time.monotonic() - self._started, 0.001)
+            self._write(f"{self._done:,} of {self._total:,} compared, {rate:,.0f}/s")
+
+
+def _kind(text: str) -> Kind:
+    try:
+        return Kind(text)
+    except ValueError:
+        known = ", ".join(kind.value for kind in Kind)
+        raise ArgumentTypeError(f"{text!r} is no kind of drift. Kinds: {known}") from None
+
+
+def _limit(text: str) -> ChangeLimit:
+    try:
+        return ChangeLimit.parse(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def _sample(text: str) -> int:
+    if text == "all":
+        return -1
+    return _whole(text, lowest=1)
+
+
+def _whole(text: str, *, lowest: int, highest: int = 1_000_000_000) -> int:
+    if not text.isdecimal() or not lowest <= int(text) <= highest:
+        raise ArgumentTypeError(f"{text!r} is no whole number from {lowest:,} to {highest:,}.")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    return _whole(text, lowest=1, highest=64)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0.01 <= rate <= 100_000:
+        raise ArgumentTypeError(f"{text!r} is no number of calls a second.")
+    return rate
+
+
+def _minutes(text: str) -> int:
+    return _whole(text, lowest=1, highest=100_000)
+
+
+def _moment(text: str) -> int:
+    """Unix seconds of a date, a moment, or a time ago."""
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return int(time.time() - timedelta(**{_UNITS[ago[2]]: int(ago[1])}).total_seconds())
+    try:
+        moment = parse_datetime(text)
+        day = parse_date(text)
+    except ValueError:
+        moment = day = None
+    if moment is None and day is not None:
+        moment = datetime(day.year, day.month, day.day)
+    if moment is None:
+        raise ArgumentTypeError(f"{text!r} is no date: write 2026-11-24, or 30d for 30 days ago.")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..routes import routes
 from . import (
+    account,
     active_entitlements,
     checkout_sessions,
     customers,
@@ -22,6 +23,7 @@ from . import (
 )
 
 _MODULES = (
+    account,
     active_entitlements,
     checkout_sessions,
     customers,

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..rules.drift import MEANINGS, Kind
+
+
+class ReconcileRun(models.Model):
+    """One comparison of Stripe with the database, from its start to its end, or to a break."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("running")
+        COMPLETE = "complete", _("complete")
+        INCOMPLETE = "incomplete", _("incomplete")
+
+    account = models.CharField(_("account"), max_length=64, blank=True, default="")
+    livemode = models.BooleanField(_("live mode"), default=False)
+    stripe_account_id = models.CharField(
+        _("Stripe account"),
+        max_length=64,
+        blank=True,
+        default="",
+        help_text=_("Whom the API key belongs to, where it may say so."),
+    )
+    state = models.CharField(_("state"), max_length=16, choices=State, default=State.RUNNING)
+    active_for = models.CharField(
+        max_length=64,
+        null=True,
+        blank=True,
+        unique=True,
+        editable=False,
+        help_text=_("The account while the run is active: there is one at a time."),
+    )
+    owner = models.CharField(
+        _("process"),
+        max_length=255,
+        blank=True,
+        default="",
+        help_text=_("Host, process id and start of the process that runs it."),
+    )
+    beat_at = models.DateTimeField(_("last sign of life"), default=timezone.now)
+    is_applying = models.BooleanField(_("repairs"), default=False)
+    options = models.JSONField(_("options"), default=dict)
+    resumed = models.PositiveIntegerField(_("times resumed"), default=0)
+    created_before = models.BigIntegerField(
+        _("window"),
+        default=0,
+        help_text=_("What was created before this second of Stripe's clock is compared."),
+    )
+    live_before = models.PositiveBigIntegerField(
+        _("live subscriptions here"), default=0, help_text=_("When the run began.")
+    )
+    listed = models.PositiveBigIntegerField(_("listed by Stripe"), default=0)
+    compared = models.PositiveBigIntegerField(_("compared"), default=0)
+    calls = models.PositiveBigIntegerField(_("API calls"), default=0)
+    calls_apart = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text=_("Those of no window.")
+    )
+    changes = models.PositiveBigIntegerField(_("subscriptions changed"), default=0)
+    drift_found = models.PositiveBigIntegerField(_("drift found"), default=0)
+    drift_left = models.PositiveBigIntegerField(_("drift left"), default=0)
+    errors = models.JSONField(_("errors"), default=list, blank=True)
+    notes = models.JSONField(_("notes"), default=dict, blank=True)
+    seconds = models.FloatField(_("seconds"), default=0.0)
+    started_at = models.DateTimeField(_("started"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("reconcile run")
+        verbose_name_plural = _("reconcile runs")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"reconcile run {self.pk}"
+
+    @property
+    def is_complete(self) -> bool:
+        """Everything was listed and compared."""
+        return self.state == self.State.COMPLETE
+
+
+class ReconcileWindow(models.Model):
+    """A part of the account, by the second of creation, with how far it was compared."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("pending")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
+
+    run = models.ForeignKey(ReconcileRun, on_delete=models.CASCADE, related_name="windows")
+    created_from = models.BigIntegerField(help_text=_("The first second, inclusive."))
+    created_before = models.BigIntegerField(help_text=_("The second after the last."))
+    state = models.CharField(max_length=16, choices=State, default=State.PENDING)
+    cursor = models.CharField(max_length=255, blank=True, default="")
+    lowest = models.BigIntegerField(
+        help_text=_("Later seconds of the window have been compared in both directions.")
+    )
+    edge = models.JSONField(default=list, help_text=_("The ids that were seen of that second."))
+    listed = models.PositiveBigIntegerField(default=0)
+    compared = models.PositiveBigIntegerField(default=0)
+    calls = models.PositiveBigIntegerField(default=0)
+    errors = models.JSONField(default=list, blank=True)
+    notes = models.JSONField(default=dict, blank=True)
+    failure = models.TextField(
+        blank=True, default="", help_text=_("Why the window could not be finished.")
+    )
+    claimed_by = models.CharField(max_length=255, blank=True, default="")
+    claimed_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("reconcile window")
+        verbose_name_plural = _("reconcile windows")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.created_from}-{self.created_before}"
+
+
+class Drift(models.Model):
+    """One difference between Stripe and the database that a run has found."""
+
+    class State(models.TextChoices):
+        FOUND = "found", _("found")
+        REPAIRED = "repaired", _("repaired")
+        FAILED = "failed", _("could not be repaired")
+        GONE = "gone", _("gone when it was looked at again")
+
+    run = models.ForeignKey(
+        ReconcileRun, on_delete=models.CASCADE, related_name="drift", verbose_name=_("run")
+    )
+    kind = models.CharField(
+        _("kind"), max_length=40, choices=[(kind.value, kind.value) for kind in Kind]
+    )
+    object_id = models.CharField(
+        _("object"), max_length=255, help_text=_("The Stripe id of what differs.")
+    )
+    subject = models.CharField(
+        _("about"), max_length=255, blank=True, default="", help_text=_("A feature or a price.")
+    )
+    customer_id = models.CharField(_("customer"), max_length=255, blank=True, default="")
+    subscriber = models.CharField(_("subscriber"), max_length=255, blank=True, default="")
+    here = models.TextField(_("here"), blank=True, default="")
+    stripe = models.TextField(_("at Stripe"), blank=True, default="")
+    amount = models.BigIntegerField(
+        _("at stake a month"), null=True, blank=True, help_text=_("In the currency's minor unit.")
+    )
+    currency = models.CharField(_("currency"), max_length=3, blank=True, default="")
+    state = models.CharField(_("state"), max_length=16, choices=State, default=State.FOUND)
+    error = models.TextField(_("error"), blank=True, default="")
+    found_at = models.DateTimeField(_("found"), default=timezone.now)
+    repaired_at = models.DateTimeField(_("repaired"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("drift")
+        verbose_name_plural = _("drift")
+        ordering = ["pk"]
+        permissions = [("repair_drift", "Can repair drift")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "object_id", "kind", "subject"], name="stripe_billing_drift_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.object_id}"
+
+    @property
+    def sentence(self) -> str:
+        return MEANINGS[Kind(self.kind)].sentence if self.kind in MEANINGS else self.kind
+
+    @property
+    def is_left(self) -> bool:
+        """It still differs, as far as the run knows."""
+        return self.state in {self.State.FOUND, self.State.FAILED}

@@ -1,0 +1,177 @@
+"""Subscriptions that no page showed: each is asked for by its id before it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from django.db.models import QuerySet
+
+from ..exceptions import StripeError, StripeObjectMissingError, UnsettledError
+from ..models import Drift, Price, ReconcileRun, Subscription, SubscriptionItem
+from ..rules.drift import Kind
+from ..rules.money import per_month
+from ..rules.snapshots import ENDED_STATUSES
+from ..stripe_api import Pace, request, without_secrets
+from ..sync import Cause, mark_missing
+from .comparing import Comparison
+from .fetching import compare_by_id
+from .options import Options
+from .patience import Patience
+from .recording import drift_row, mark, record
+from .repairing import Repairer, stopped
+
+KIND = Kind.SUBSCRIPTION_MISSING_AT_STRIPE
+GONE = "no such subscription"
+CHUNK = 100
+JUST_NOW = 2
+"""Seconds before a run's first answer, in which what is created may miss the first page."""
+
+
+class MissingSubscriptions:
+    """Settles what the windows only suspected, when all of them are done."""
+
+    def __init__(self, run: ReconcileRun, options: Options, *, pace: Pace) -> None:
+        self._run = run
+        self._options = options
+        self._patience = Patience(pace)
+        self._repairer = Repairer(run, options, pace=pace)
+        self._cause = Cause(kind="reconcile", id=str(run.pk))
+
+    def settle(self, *, listed: int) -> list[str]:
+        """Ask for each; returns the errors. Raises StripeError when Stripe does not answer.
+
+        Nothing is asked or written where there are more than the run may change, or where Stripe
+        listed nothing at all: then the key is another account's, or the list was cut short.
+        """
+        suspected = self._suspected().count()
+        if not suspected:
+            return []
+        if listed == 0 and not self._options.allow_empty and not self._is_customer_known():
+            return [
+                f"Stripe lists no subscription at all, and {suspected:,} are live here. Is the API"
+                " key of the right account and mode? If so, run it with --allow-empty."
+            ]
+        if suspected > self._repairer.limit and not self._options.allow_empty:
+            return [
+                f"{suspected:,} live subscriptions are not in Stripe's list, more than the"
+                f" {self._repairer.limit:,} that this run may change (--max-changes). Is the API"
+                " key of the right account? Nothing was done about them."
+            ]
+        errors: list[str] = []
+        unlisted = 0
+        for row in self._each():
+            error, is_there = self._ask(row)
+            unlisted += is_there
+            if error:
+                errors.append(error)
+        if unlisted:
+            errors.append(
+                f"Stripe's list left out {unlisted:,} subscriptions that it has: it was cut short,"
+                " and nothing was concluded from it. Run it again."
+            )
+        return errors
+
+    def _is_customer_known(self) -> bool:
+        """One customer may have no subscription at all, if Stripe knows the customer."""
+        customer_id = self._options.customer_id
+        if not customer_id:
+            return False
+        try:
+            path = f"/v1/customers/{quote(customer_id, safe='')}"
+            self._patience(lambda: request("get", path, account=self._options.account))
+        except StripeObjectMissingError:
+            return False
+        return True
+
+    def _suspected(self) -> QuerySet[Drift]:
+        return Drift.objects.filter(run=self._run, kind=KIND, state=Drift.State.FOUND).exclude(
+            stripe=GONE
+        )
+
+    def _each(self) -> Iterator[Drift]:
+        last = 0
+        while chunk := list(self._suspected().filter(pk__gt=last).order_by("pk")[:CHUNK]):
+            yield from chunk
+            last = chunk[-1].pk
+
+    def _ask(self, row: Drift) -> tuple[str, bool]:
+        """What went wrong, or ''; and whether Stripe should have listed it, and did not."""
+        stored = (
+            Subscription.objects.filter(account=self._options.account, stripe_id=row.object_id)
+            .select_related("customer__subscriber")
+            .first()
+        )
+        if stored is None or stored.status in ENDED_STATUSES:
+            mark([row], Drift.State.GONE)
+            return "", False
+        try:
+            found = compare_by_id(
+                row.object_id, account=self._options.account, patience=self._patience
+            )
+        except StripeObjectMissingError:
+            self._believe(row, stored)
+            return "", False
+        except UnsettledError as error:
+            return str(error), False
+        except StripeError as error:
+            if not error.status or error.status >= 500:
+                raise
+            return f"{row.object_id} can't be fetched: {without_secrets(str(error))}", False
+        mark([row], Drift.State.GONE)
+        self._take(found)
+        remote = found.reading.snapshot
+        is_in_place = (
+            remote.created == int(stored.stripe_created_at.timestamp())
+            and remote.created < self._run.created_before - JUST_NOW
+            and remote.customer_id == stored.customer.stripe_id
+        )
+        return "", is_in_place and not remote.test_clock_id
+
+    def _believe(self, row: Drift, stored: Subscription) -> None:
+        """Stripe does not have it: the drift is certain."""
+        row.stripe = GONE
+        row.subscriber = str(stored.customer.subscriber or "")[:255]
+        row.amount, row.currency = worth(stored)
+        row.save(update_fields=["stripe", "subscriber", "amount", "currency"])
+        if not self._run.is_applying:
+            return
+        if not self._repairer.allows(1):
+            mark([row], Drift.State.FOUND, error=stopped(self._repairer.limit))
+        elif self._repairer.attempt([row], lambda: mark_missing(stored, cause=self._cause)):
+            mark([row], Drift.State.REPAIRED)
+
+    def _take(self, found: Comparison) -> None:
+        """It is there: whatever else differs is drift like any other."""
+        remote = found.reading.snapshot
+        rows = record(
+            [
+                drift_row(self._run, difference, object_id=remote.id, customer=found.customer)
+                for difference in found.differences
+                if self._options.wants(difference.kind)
+            ]
+        )
+        if rows and self._run.is_applying:
+            self._repairer.repair([(found, rows)])
+
+
+def worth(subscription: Subscription) -> tuple[int | None, str]:
+    """What a stored subscription is worth a month, by the catalog here; two queries."""
+    items = list(SubscriptionItem.objects.filter(subscription=subscription))
+    prices = {
+        price.stripe_id: price
+        for price in Price.objects.filter(
+            account=subscription.account, stripe_id__in={item.price_id for item in items}
+        )
+    }
+    total = 0
+    for item in items:
+        price = prices.get(item.price_id)
+        if price is None or price.unit_amount is None:
+            return None, subscription.currency
+        total += per_month(
+            price.unit_amount * (1 if item.quantity is None else item.quantity),
+            interval=price.interval,
+            interval_count=price.interval_count,
+        )
+    return total, subscription.currency

@@ -1,0 +1,232 @@
+"""What no page of Stripe's shows: looked for in the database alone, a few queries each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import TypeVar
+
+from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from ..catalog import sync_catalog
+from ..models import (
+    Customer,
+    Drift,
+    Entitlement,
+    Event,
+    ReconcileRun,
+    SourceKind,
+    Subscription,
+    SubscriptionItem,
+)
+from ..rules.drift import Difference, Kind
+from ..rules.entitlements import PAID_STATUSES
+from ..rules.snapshots import ENDED_STATUSES
+from ..stripe_api import Pace
+from ..sync import Cause, recompute, recompute_subscriptions, revoke_unfounded
+from ..webhooks import process_again
+from .options import Options
+from .recording import drift_row, mark, record
+from .repairing import Repairer, stopped
+
+Row = TypeVar("Row", bound=Model)
+
+STUCK_AFTER = timedelta(minutes=15)
+CHUNK = 500
+
+
+class Sweeps:
+    """The searches of a run that ask Stripe nothing, and their repairs, which may."""
+
+    def __init__(self, run: ReconcileRun, options: Options, *, pace: Pace) -> None:
+        self._run = run
+        self._options = options
+        self._account = options.account
+        self._repairer = Repairer(run, options, pace=pace)
+        self._cause = Cause(kind="reconcile", id=str(run.pk))
+
+    def before(self) -> None:
+        """What must be put right first: a stray entitlement stands in the way of the right one."""
+        self._unfounded_entitlements()
+
+    def after(self) -> None:
+        """What is looked for when all pages were compared."""
+        self._unlinked_customers()
+        self._duplicate_subscriptions()
+        if not self._options.customer_id:
+            self._events(Kind.EVENT_FAILED, Q(status=Event.Status.FAILED))
+            silent = timezone.now() - STUCK_AFTER
+            stuck = Q(processed_at=None, received_at__lt=silent)
+            settled = Q(status__in=[Event.Status.FAILED, Event.Status.REJECTED])
+            self._events(Kind.EVENT_STUCK, stuck & ~settled)
+        self._repair_catalog()
+
+    def _customers(self) -> QuerySet[Customer]:
+        rows = Customer.objects.filter(account=self._account)
+        if self._options.customer_id:
+            rows = rows.filter(stripe_id=self._options.customer_id)
+        return rows
+
+    def _unfounded_entitlements(self) -> None:
+        """Entitlements of subscriptions that are gone, ended, or unknown here."""
+        kind = Kind.ENTITLEMENT_EXTRA
+        if not self._options.wants(kind):
+            return
+        rows = (
+            Entitlement.objects.filter(
+                customer__in=self._customers(), source_kind=SourceKind.SUBSCRIPTION
+            )
+            .filter(Q(subscription=None) | Q(subscription__status__in=ENDED_STATUSES))
+            .select_related("customer__subscriber", "feature", "subscription")
+        )
+        for chunk in _chunks(rows):
+            drift = record(
+                [
+                    drift_row(
+                        self._run,
+                        Difference(
+                            kind=kind,
+                            here=f"{row.feature.lookup_key}: granted",
+                            stripe="nothing that would grant it",
+                            subject=row.feature.lookup_key,
+                        ),
+                        object_id=row.source_id,
+                        customer=row.customer,
+                    )
+                    for row in chunk
+                ]
+            )
+            self._repair(drift, len({row.source_id for row in chunk}), self._revoking(chunk))
+
+    def _revoking(self, rows: Iterable[Entitlement]) -> Callable[[], None]:
+        def revoke() -> None:
+            loose = [row for row in rows if row.subscription_id is None]
+            revoke_unfounded(loose, cause=self._cause)
+            founded = {row.subscription.stripe_id for row in rows if row.subscription}
+            again = {row.source_id for row in loose} | founded
+            recompute_subscriptions(again, account=self._account, cause=self._cause)
+
+        return revoke
+
+    def _unlinked_customers(self) -> None:
+        """Somebody pays, and nobody gets what is paid for."""
+        kind = Kind.CUSTOMER_UNLINKED
+        if not self._options.wants(kind):
+            return
+        paying = Subscription.objects.filter(customer=OuterRef("pk"), status__in=PAID_STATUSES)
+        rows = self._customers().filter(Exists(paying), subscriber=None, is_deleted=False)
+        for chunk in _chunks(rows):
+            record(
+                [
+                    drift_row(
+                        self._run,
+                        Difference(
+                            kind=kind,
+                            here=f"linked to nobody ({row.email or 'no e-mail'})",
+                            stripe="pays",
+                        ),
+                        object_id=str(row.stripe_id or row),
+                        customer=row,
+                    )
+                    for row in chunk
+                ]
+            )
+
+    def _duplicate_subscriptions(self) -> None:
+        """Two running subscriptions of one customer to one product."""
+        kind = Kind.SUBSCRIPTION_DUPLICATE
+        if not self._options.wants(kind):
+            return
+        running = SubscriptionItem.objects.filter(
+            subscription__customer__in=self._customers()
+        ).exclude(Q(subscription__status__in=[*ENDED_STATUSES, "incomplete"]) | Q(product_id=""))
+        doubled = (
+            running.values("subscription__customer_id", "product_id")
+            .annotate(number=Count("subscription_id", distinct=True))
+            .filter(number__gt=1)
+        )
+        for entry in doubled.order_by().iterator(CHUNK):
+            customer = Customer.objects.select_related("subscriber").get(
+                pk=entry["subscription__customer_id"]
+            )
+            items = running.filter(subscription__customer=customer, product_id=entry["product_id"])
+            ids = sorted(set(items.values_list("subscription__stripe_id", flat=True)))
+            record(
+                [
+                    drift_row(
+                        self._run,
+                        Difference(
+                            kind=kind,
+                            here=f"{len(ids)} subscriptions to {entry['product_id']}",
+                            stripe=", ".join(ids),
+                            subject=entry["product_id"],
+                        ),
+                        object_id=ids[0],
+                        customer=customer,
+                    )
+                ]
+            )
+
+    def _events(self, kind: Kind, which: Q) -> None:
+        if not self._options.wants(kind):
+            return
+        rows = Event.objects.filter(which, account=self._account).defer("payload").order_by("pk")
+        for chunk in _chunks(rows):
+            drift = record(
+                [
+                    drift_row(
+                        self._run,
+                        Difference(
+                            kind=kind,
+                            here=row.error or row.status,
+                            stripe=f"{row.type} of {row.stripe_created_at:%Y-%m-%d %H:%M}",
+                        ),
+                        object_id=row.stripe_id,
+                        customer_id=row.customer_id,
+                    )
+                    for row in chunk
+                ]
+            )
+            if self._run.is_applying:
+                for entry in drift:
+                    self._process(entry)
+
+    def _process(self, entry: Drift) -> None:
+        event = Event.objects.get(stripe_id=entry.object_id)
+        try:
+            process_again(event)
+        except Exception as error:  # a handler of the project's may raise anything
+            mark([entry], Drift.State.FAILED, error=f"{type(error).__name__}: {error}")
+        else:
+            mark([entry], Drift.State.REPAIRED)
+
+    def _repair_catalog(self) -> None:
+        """Prices and products that the pages named and the catalog lacks: mirror it anew."""
+        kinds = [Kind.PRICE_UNKNOWN.value, Kind.FEATURE_UNKNOWN.value]
+        drift = list(Drift.objects.filter(run=self._run, kind__in=kinds, state=Drift.State.FOUND))
+        if not drift or not self._run.is_applying:
+            return
+
+        def mirror() -> None:
+            sync_catalog(account=self._account)
+            recompute(account=self._account, cause=self._cause)
+
+        if self._repairer.attempt(drift, mirror):
+            mark(drift, Drift.State.REPAIRED)
+
+    def _repair(self, drift: list[Drift], number: int, repair: Callable[[], object]) -> None:
+        if not drift or not self._run.is_applying:
+            return
+        if not self._repairer.allows(number):
+            mark(drift, Drift.State.FOUND, error=stopped(self._repairer.limit))
+        elif self._repairer.attempt(drift, repair):
+            mark(drift, Drift.State.REPAIRED)
+
+
+def _chunks(rows: QuerySet[Row]) -> Iterator[list[Row]]:
+    """The rows by primary key, a batch at a time: a repair may delete what was read."""
+    last = 0
+    while chunk := list(rows.filter(pk__gt=last).order_by("pk")[:CHUNK]):
+        yield chunk
+        last = chunk[-1].pk

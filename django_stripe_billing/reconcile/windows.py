@@ -1,0 +1,133 @@
+"""Splitting an account by the second of creation, and remembering how far each part has come."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from ..models import ReconcileRun, ReconcileWindow, Subscription
+from ..models.mirrored import to_second
+
+LEASE = timedelta(minutes=2)
+"""How long a window is its worker's after a sign of life; then another takes it over."""
+
+MOST_ERRORS = 200
+"""How many errors of a window are kept."""
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """How far a window has come: written with each page, so that a run can be resumed."""
+
+    cursor: str
+    lowest: int
+    """Every later second of the window has been compared in both directions."""
+    edge: set[str] = field(default_factory=set)
+    """The ids of that second that were listed; the next page may hold more of it."""
+    listed: int = 0
+    compared: int = 0
+    calls: int = 0
+    errors: list[str] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+
+
+def split(run: ReconcileRun, *, since: int | None, parts: int) -> list[ReconcileWindow]:
+    """Windows that together cover everything created before the run, newest first.
+
+    Each has about the same number of the subscriptions that are stored; two queries for each.
+    """
+    first, last = since or 0, run.created_before
+    bounds = [first, *_bounds(run, first, last, parts), last]
+    windows = [
+        ReconcileWindow(run=run, created_from=low, created_before=high, lowest=high - 1)
+        for low, high in itertools.pairwise(bounds)
+        if low < high
+    ]
+    return ReconcileWindow.objects.bulk_create(reversed(windows))
+
+
+def _bounds(run: ReconcileRun, first: int, last: int, parts: int) -> list[int]:
+    rows = Subscription.objects.filter(
+        account=run.account,
+        stripe_created_at__gte=_moment(first),
+        stripe_created_at__lt=_moment(last),
+    ).order_by("stripe_created_at")
+    number = rows.count() if parts > 1 else 0
+    if number < parts:
+        return []
+    moments = rows.values_list("stripe_created_at", flat=True)
+    cuts = {to_second(moments[number * part // parts]) or 0 for part in range(1, parts)}
+    return sorted(cut for cut in cuts if first < cut < last)
+
+
+def claim(run: ReconcileRun, *, owner: str) -> ReconcileWindow | None:
+    """The next window that nobody works on, or whose worker gave no sign of life for long."""
+    now = timezone.now()
+    free = Q(claimed_until=None) | Q(claimed_until__lt=now) | Q(claimed_by=owner)
+    while True:
+        window = (
+            run.windows.filter(free, state=ReconcileWindow.State.PENDING).order_by("pk").first()
+        )
+        if window is None:
+            return None
+        taken = run.windows.filter(free, pk=window.pk, state=window.state).update(
+            claimed_by=owner, claimed_until=now + LEASE
+        )
+        if taken:
+            window.refresh_from_db()
+            return window
+
+
+def progress_of(window: ReconcileWindow) -> Progress:
+    return Progress(
+        cursor=window.cursor,
+        lowest=window.lowest,
+        edge=set(window.edge),
+        listed=window.listed,
+        compared=window.compared,
+        calls=window.calls,
+        errors=list(window.errors),
+        notes=dict(window.notes),
+    )
+
+
+def save(window: ReconcileWindow, progress: Progress, *, owner: str, is_done: bool) -> bool:
+    """Write a checkpoint; False when another worker has taken the window over. One statement."""
+    values = {
+        "cursor": progress.cursor,
+        "lowest": progress.lowest,
+        "edge": sorted(progress.edge),
+        "listed": progress.listed,
+        "compared": progress.compared,
+        "calls": progress.calls,
+        "errors": progress.errors[:MOST_ERRORS],
+        "notes": progress.notes,
+        "claimed_until": timezone.now() + LEASE,
+    }
+    if is_done:
+        values["state"] = ReconcileWindow.State.DONE
+    mine = ReconcileWindow.objects.filter(pk=window.pk, claimed_by=owner)
+    return bool(mine.update(**values))
+
+
+def fail(window: ReconcileWindow, error: str, *, owner: str) -> None:
+    """The window can't be finished now; --resume tries it again."""
+    ReconcileWindow.objects.filter(pk=window.pk, claimed_by=owner).update(
+        state=ReconcileWindow.State.FAILED, failure=error[:2000]
+    )
+
+
+def reopen(windows: Iterable[ReconcileWindow]) -> None:
+    """Let broken-off windows be claimed again, from where they stopped."""
+    ReconcileWindow.objects.filter(pk__in=[window.pk for window in windows]).update(
+        state=ReconcileWindow.State.PENDING, failure="", claimed_by="", claimed_until=None
+    )
+
+
+def _moment(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)

@@ -1,0 +1,370 @@
+"""Working through one window: page by page, compared both ways, recorded, repaired, remembered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Set
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import DatabaseError
+from django.db.models import QuerySet
+
+from ..exceptions import (
+    BillingError,
+    StripeError,
+    StripeObjectMissingError,
+    UnsettledError,
+)
+from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
+from ..rules.drift import Difference, Kind
+from ..rules.json_values import identifier, second, text
+from ..rules.snapshots import ENDED_STATUSES, TERMINAL_STATUSES, parse_subscription
+from ..stripe_api import Pace, Page, PagesAhead, counted_calls, read_page, without_secrets
+from ..sync import SubscriptionReading
+from . import windows
+from .comparing import (
+    Comparison,
+    Terms,
+    at_stake,
+    confirm,
+    is_known,
+    is_suspect,
+    read_terms,
+    unknown_in_catalog,
+)
+from .fetching import compare_by_id
+from .options import Options
+from .patience import Patience
+from .reading import Key, Row, read_held, read_rows, remote_key
+from .recording import drift_row, mark, record
+from .repairing import Repairer
+
+MOST_ROWS = 4_000
+"""Rows that one query of a page reads: subscriptions times items."""
+
+MOST_MISSING = 1_000
+"""Subscriptions of one page's range that Stripe does not list, before the run gives up."""
+
+
+class TakenOverError(BillingError):
+    """Another worker goes on with the window: this one was silent for too long."""
+
+
+class WindowWorker:
+    """Compares the pages of one window; `work` returns when it is done, or raises.
+
+    `tell(number)` is called after each page with the rows that were compared.
+    """
+
+    def __init__(
+        self,
+        run: ReconcileRun,
+        window: ReconcileWindow,
+        options: Options,
+        *,
+        owner: str,
+        pace: Pace,
+        tell: Callable[[int], None],
+    ) -> None:
+        self._run = run
+        self._window = window
+        self._options = options
+        self._account = options.account
+        self._owner = owner
+        self._tell = tell
+        self._patience = Patience(pace)
+        self._repairer = Repairer(run, options, pace=pace)
+        self._progress = windows.progress_of(window)
+        self._calls_before = self._progress.calls
+        self._terms: Terms = read_terms(account=self._account)
+        self._unknown: set[tuple[Kind, str]] = set()
+        self._is_first_page = True
+        self._errors = self._progress.errors
+        self._notes: Counter[str] = Counter(self._progress.notes)
+
+    @property
+    def listed(self) -> int:
+        return self._progress.listed
+
+    def work(self) -> None:
+        """Raises StripeError when Stripe does not answer, TakenOverError, DatabaseError."""
+        with counted_calls() as counter:
+            try:
+                with PagesAhead(self._read, cursor=self._progress.cursor) as ahead:
+                    for page in ahead:
+                        self._progress = self._take(page)
+                        self._save(counter["calls"], is_done=not page.has_more)
+                        self._tell(len(page.rows))
+                        self._is_first_page = False
+            except (StripeError, DatabaseError, KeyboardInterrupt):
+                self._save(counter["calls"], is_done=False)
+                raise
+
+    def _save(self, calls: int, *, is_done: bool) -> None:
+        self._progress.calls = self._calls_before + calls
+        if not windows.save(self._window, self._progress, owner=self._owner, is_done=is_done):
+            raise TakenOverError("Another worker goes on with this window.")
+
+    def _read(self, cursor: str) -> Page:
+        params: dict[str, Any] = {"status": "all"}
+        if self._options.customer_id:
+            params["customer"] = self._options.customer_id
+        else:
+            params["created"] = {"lt": self._window.created_before}
+            if self._window.created_from:
+                params["created"]["gte"] = self._window.created_from
+        return self._patience(
+            lambda: read_page("/v1/subscriptions", params, cursor=cursor, account=self._account)
+        )
+
+    # One page
+
+    def _take(self, page: Page) -> windows.Progress:
+        progress = self._progress
+        raw = {identifier(row): row for row in page.rows}
+        keys = {stripe_id: remote_key(row) for stripe_id, row in raw.items()}
+        lowest = self._lowest(page)
+        upper = progress.lowest
+        edge = {
+            stripe_id
+            for stripe_id, row in raw.items()
+            if (second(row.get("created")) or 0) == lowest
+        }
+        rows, are_all = self._stored(raw, low=lowest, high=upper)
+        equal = [
+            (key, row)
+            for stripe_id, key in keys.items()
+            if key is not None and (row := rows.get(stripe_id)) is not None and row.key == key
+        ]
+        read_held(row for key, row in equal)
+        certain = {key[0] for key, row in equal if not is_suspect(key, row, self._terms)}
+        suspects = [row for stripe_id, row in raw.items() if stripe_id not in certain]
+        self._vanished: list[Comparison] = []
+        found = self._confirmed(suspects, page)
+        drift = self._drift_of(found, raw)
+        drift += self._vanished_drift()
+        drift += self._unknown_terms(keys.values())
+        if self._options.wants(Kind.SUBSCRIPTION_MISSING_AT_STRIPE):
+            listed = raw.keys() | progress.edge
+            drift += self._missing(rows if are_all else None, listed, low=lowest, high=upper)
+        self._record_and_repair(found, drift, raw)
+        return windows.Progress(
+            cursor=page.cursor,
+            lowest=lowest,
+            edge=edge | (progress.edge if lowest == upper else set()),
+            listed=progress.listed + len(page.rows),
+            compared=progress.compared + len(certain) + len(found) + len(self._vanished),
+            errors=self._errors,
+            notes=dict(self._notes),
+        )
+
+    def _lowest(self, page: Page) -> int:
+        """The second down to which the list is known: the last row's, or the window's end."""
+        if not page.has_more:
+            return self._window.created_from - 1
+        return second(page.rows[-1].get("created")) or 0
+
+    def _within(self, low: int, high: int) -> QuerySet[Subscription]:
+        """What is stored of a range of seconds of creation, both included."""
+        rows = Subscription.objects.filter(
+            account=self._account,
+            stripe_created_at__gte=datetime.fromtimestamp(max(low, 0), UTC),
+            stripe_created_at__lte=datetime.fromtimestamp(max(high, 0), UTC),
+        )
+        if self._options.customer_id:
+            rows = rows.filter(customer__stripe_id=self._options.customer_id)
+        return rows
+
+    def _stored(
+        self, raw: Mapping[str, Any], *, low: int, high: int
+    ) -> tuple[dict[str, Row], bool]:
+        """The rows of the page's range of time, with those of its ids that are elsewhere.
+
+        Whether these are all of the range: where Stripe lists little, there may be too many.
+        """
+        rows, are_all = read_rows(self._within(low, high), most=MOST_ROWS)
+        elsewhere = [stripe_id for stripe_id in raw if stripe_id not in rows]
+        if elsewhere:
+            own = Subscription.objects.filter(account=self._account, stripe_id__in=elsewhere)
+            rows |= read_rows(own, most=MOST_ROWS)[0]
+        return rows, are_all
+
+    def _confirmed(self, suspects: list[dict[str, Any]], page: Page) -> list[Comparison]:
+        """The suspects, looked at with all care; those that can't be read are left out."""
+        readings = []
+        for row in suspects:
+            snapshot = parse_subscription(row)
+            if snapshot is None:
+                name = identifier(row) or "a subscription without id"
+                self._errors.append(f"Stripe lists {name}, which can't be read.")
+                continue
+            readings.append(
+                SubscriptionReading(
+                    snapshot=snapshot, interval=page.interval, account=self._account
+                )
+            )
+        found = []
+        for comparison in confirm(readings, account=self._account):
+            if comparison.is_certain and not comparison.takes_away:
+                found.append(comparison)
+            else:
+                found += self._fetched(comparison)
+        return found
+
+    def _fetched(self, comparison: Comparison) -> list[Comparison]:
+        """The comparison with a fetch by id: nothing is taken away that only a page says."""
+        stripe_id = comparison.reading.snapshot.id
+        try:
+            return [compare_by_id(stripe_id, account=self._account, patience=self._patience)]
+        except StripeObjectMissingError:
+            self._vanished.append(comparison)
+        except UnsettledError as error:
+            self._errors.append(str(error))
+        except StripeError as error:
+            if not error.status or error.status >= 500:
+                raise
+            self._errors.append(f"{stripe_id} can't be fetched: {without_secrets(str(error))}")
+        return []
+
+    def _drift_of(self, found: Iterable[Comparison], raw: Mapping[str, Any]) -> list[Drift]:
+        drift = []
+        for comparison in found:
+            remote = comparison.reading.snapshot
+            amount, currency = at_stake(raw[remote.id])
+            for difference in self._differences(comparison):
+                if self._options.wants(difference.kind):
+                    drift.append(
+                        drift_row(
+                            self._run,
+                            difference,
+                            object_id=remote.id,
+                            customer=comparison.customer,
+                            customer_id=remote.customer_id,
+                            amount=amount,
+                            currency=currency,
+                        )
+                    )
+        return drift
+
+    def _differences(self, comparison: Comparison) -> list[Difference]:
+        remote = comparison.reading.snapshot
+        found = list(comparison.differences)
+        if comparison.customer is None and found:
+            found.append(
+                Difference(kind=Kind.CUSTOMER_MISSING, here="not stored", stripe=remote.customer_id)
+            )
+        is_deleted = comparison.customer is not None and comparison.customer.is_deleted
+        if is_deleted and remote.status not in TERMINAL_STATUSES:
+            found.append(
+                Difference(
+                    kind=Kind.CUSTOMER_DELETED,
+                    here=f"{remote.customer_id} is deleted",
+                    stripe=f"{remote.customer_id} has a subscription that is {remote.status}",
+                )
+            )
+        return found
+
+    def _unknown_terms(self, keys: Iterable[Key | None]) -> list[Drift]:
+        """Prices and products that the catalog lacks, each told once."""
+        drift = []
+        for key in keys:
+            if key is None or key[2] in TERMINAL_STATUSES:
+                continue
+            if not is_known(key):
+                self._notes[f"unknown status {text(key[2]) or 'none'}"] += 1
+            for difference in unknown_in_catalog(key, self._terms):
+                name = (difference.kind, difference.stripe)
+                if name not in self._unknown and self._options.wants(difference.kind):
+                    self._unknown.add(name)
+                    drift.append(drift_row(self._run, difference, object_id=difference.stripe))
+        return drift
+
+    def _missing(
+        self, rows: Mapping[str, Row] | None, listed: Set[str], *, low: int, high: int
+    ) -> list[Drift]:
+        """Live rows of the seconds that are now fully listed, and were not on any page.
+
+        They are only suspected: `missing` fetches each when all windows are done. Stripe hides what
+        hangs on a test clock from lists. `rows` is None where they are too many to have been read.
+        """
+        if rows is None:
+            return self._missing_of_many(listed, low=low, high=high)
+        return [
+            self._unlisted(stripe_id, row.scalars[2], row.scalars[1])
+            for stripe_id, row in rows.items()
+            if low < row.scalars[4] <= high
+            and stripe_id not in listed
+            and row.scalars[2] not in ENDED_STATUSES
+            and not row.scalars[15]
+        ]
+
+    def _missing_of_many(self, listed: Set[str], *, low: int, high: int) -> list[Drift]:
+        rows = (
+            self._within(low + 1, high)
+            .filter(test_clock_id="")
+            .exclude(status__in=ENDED_STATUSES)
+            .exclude(stripe_id__in=listed)
+            .order_by("pk")
+        )
+        found = list(rows.values_list("stripe_id", "status", "customer__stripe_id")[:MOST_MISSING])
+        if len(found) == MOST_MISSING:
+            self._errors.append(
+                f"{MOST_MISSING:,} subscriptions or more that are stored are missing from one page"
+                " of Stripe's list: it is cut short, or the API key is another account's."
+            )
+        return [self._unlisted(*values) for values in found]
+
+    def _vanished_drift(self) -> list[Drift]:
+        """What was deleted between the page and the fetch is missing now, like the unlisted."""
+        return [
+            self._unlisted(
+                comparison.reading.snapshot.id,
+                comparison.reading.snapshot.status,
+                comparison.reading.snapshot.customer_id,
+            )
+            for comparison in self._vanished
+            if comparison.is_stored
+        ]
+
+    def _unlisted(self, stripe_id: str, status: str, customer_id: str | None) -> Drift:
+        kind = Kind.SUBSCRIPTION_MISSING_AT_STRIPE
+        return drift_row(
+            self._run,
+            Difference(kind=kind, here=status, stripe=UNLISTED),
+            object_id=stripe_id,
+            customer_id=customer_id or "",
+        )
+
+    def _record_and_repair(
+        self, found: Iterable[Comparison], drift: list[Drift], raw: Mapping[str, Any]
+    ) -> None:
+        if drift:
+            drift = record(drift)
+        if not self._run.is_applying:
+            return
+        self._forget_repaired(drift, raw)
+        rows_of: dict[str, list[Drift]] = {}
+        for row in drift:
+            rows_of.setdefault(row.object_id, []).append(row)
+        self._repairer.repair(
+            [
+                (comparison, rows_of[comparison.reading.snapshot.id])
+                for comparison in found
+                if comparison.reading.snapshot.id in rows_of
+            ]
+        )
+
+    def _forget_repaired(self, drift: list[Drift], raw: Mapping[str, Any]) -> None:
+        """A run that broke off between a repair and its checkpoint finds its own repairs done."""
+        if not (self._run.resumed and self._is_first_page):
+            return
+        current = {row.pk for row in drift}
+        left = Drift.objects.filter(
+            run=self._run, object_id__in=list(raw), state=Drift.State.FOUND
+        ).exclude(pk__in=current)
+        mark(list(left), Drift.State.REPAIRED)
+
+
+UNLISTED = "not listed"
+"""What is written until the subscription was fetched by its id."""
