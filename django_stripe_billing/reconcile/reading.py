@@ -6,11 +6,12 @@ only suspects, which `comparing` looks at with all care.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from ..models import Entitlement, SourceKind, Subscription
@@ -174,13 +175,99 @@ def snapshot_of(key: Key) -> SubscriptionSnapshot:
     )
 
 
-def read_rows(subscriptions: QuerySet[Subscription], *, most: int) -> tuple[dict[str, Row], bool]:
-    """Stored subscriptions by Stripe id, and whether these are all; one query.
+class PageReader:
+    """Reads what is stored of a range of seconds of creation; two queries, whatever they hold.
 
-    At most `most` rows of the join with the items are read.
+    Their SQL is Django's own, made once: to make it for each page, and each value by Django's
+    converters, takes longer than to decode Stripe's page.
     """
+
+    def __init__(self, *, account: str, customer_id: str = "", most: int) -> None:
+        """Of one account, or of one customer of it; `most` rows of a join are read at most."""
+        self._most = most
+        within: dict[str, Any] = {
+            "account": account,
+            "stripe_created_at__gte": _LOW,
+            "stripe_created_at__lte": _HIGH,
+        }
+        if customer_id:
+            within["customer__stripe_id"] = customer_id
+        own = Subscription.objects.filter(**within)
+        self._rows = _Statement(own.order_by().values_list(*_COLUMNS)[:most])
+        held = Entitlement.objects.filter(
+            **{f"subscription__{name}": value for name, value in within.items()}
+        )
+        self._held = _Statement(held.order_by().values_list(*_HELD))
+
+    def read(self, *, low: int, high: int) -> tuple[dict[str, Row], bool]:
+        """The rows with created in [low, high] by Stripe id, and whether these are all."""
+        joined = self._rows.run(low=low, high=high)
+        rows = _rows(joined)
+        by_pk = {row.pk: row for row in rows.values()}
+        for values in self._held.run(low=low, high=high):
+            row = by_pk.get(values[0])
+            if row is not None:
+                _hold(row, values)
+        return rows, len(joined) < self._most
+
+
+def read_rows(subscriptions: QuerySet[Subscription], *, most: int) -> dict[str, Row]:
+    """Stored subscriptions by Stripe id; two queries."""
+    rows = _rows(_run(*_sql(subscriptions.order_by().values_list(*_COLUMNS)[:most])))
+    by_pk = {row.pk: row for row in rows.values()}
+    held = Entitlement.objects.filter(subscription_id__in=by_pk).order_by().values_list(*_HELD)
+    for values in _run(*_sql(held)) if by_pk else ():
+        _hold(by_pk[values[0]], values)
+    return rows
+
+
+_HELD = (
+    "subscription_id",
+    "feature_id",
+    "ends_at",
+    "limit",
+    "reason",
+    "source_kind",
+    "source_id",
+    "customer_id",
+)
+_LOW, _HIGH = datetime(2001, 2, 3, tzinfo=UTC), datetime(2002, 3, 4, tzinfo=UTC)
+"""Stand for the bounds until a page names them."""
+
+
+class _Statement:
+    """A query that is made once, and run with other bounds."""
+
+    def __init__(self, rows: QuerySet[Any, Any]) -> None:
+        self._sql, self._params = _sql(rows)
+        adapt = connection.ops.adapt_datetimefield_value
+        self._adapt = adapt
+        marks = {adapt(_LOW): "low", adapt(_HIGH): "high"}
+        self._places = [
+            (place, marks[value]) for place, value in enumerate(self._params) if value in marks
+        ]
+
+    def run(self, **bounds: int) -> list[tuple[Any, ...]]:
+        params = list(self._params)
+        for place, name in self._places:
+            params[place] = self._adapt(datetime.fromtimestamp(max(bounds[name], 0), UTC))
+        return _run(self._sql, params)
+
+
+def _sql(rows: QuerySet[Any, Any]) -> tuple[str, Sequence[Any]]:
+    sql, params = rows.query.sql_with_params()
+    return sql, params
+
+
+def _run(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
+def _rows(joined: Iterable[tuple[Any, ...]]) -> dict[str, Row]:
     found: dict[str, Row] = {}
-    joined = list(subscriptions.order_by().values_list(*_COLUMNS)[:most])
     for values in joined:
         stripe_id = values[_FIRST_SCALAR]
         row = found.get(stripe_id)
@@ -189,40 +276,41 @@ def read_rows(subscriptions: QuerySet[Subscription], *, most: int) -> tuple[dict
             for position in _TIMES:
                 moment = values[position]
                 if moment is not None:
-                    scalars[position - _FIRST_SCALAR] = int(moment.timestamp())
+                    scalars[position - _FIRST_SCALAR] = _second(moment)
             row = found[stripe_id] = Row(
                 pk=values[0],
                 customer_pk=values[1],
-                is_customer_deleted=values[2],
+                is_customer_deleted=bool(values[2]),
                 scalars=tuple(scalars),
             )
         if values[_FIRST_ITEM] is not None:
-            row.items.append((*values[_FIRST_ITEM:-2], _second(values[-2]), _second(values[-1])))
-    return found, len(joined) < most
+            start, end = values[-2:]
+            row.items.append(
+                (
+                    *values[_FIRST_ITEM:-2],
+                    None if start is None else _second(start),
+                    None if end is None else _second(end),
+                )
+            )
+    return found
 
 
-def read_held(rows: Iterable[Row]) -> None:
-    """Fill in what the rows' entitlements grant; one query."""
-    by_pk = {row.pk: row for row in rows}
-    held = Entitlement.objects.filter(subscription_id__in=by_pk).values_list(
-        "subscription_id",
-        "feature_id",
-        "ends_at",
-        "limit",
-        "reason",
-        "source_kind",
-        "source_id",
-        "customer_id",
+def _hold(row: Row, values: tuple[Any, ...]) -> None:
+    _pk, feature_id, ends_at, limit, reason, source_kind, source_id, customer_pk = values
+    row.held[feature_id] = Term(
+        ends_at=None if ends_at is None else _second(ends_at), limit=limit, reason=reason
     )
-    for pk, feature_id, ends_at, limit, reason, source_kind, source_id, customer_pk in held:
-        row = by_pk[pk]
-        row.held[feature_id] = Term(ends_at=_second(ends_at), limit=limit, reason=reason)
-        row.is_held_elsewhere |= (source_kind, source_id, customer_pk) != (
-            SourceKind.SUBSCRIPTION,
-            row.scalars[0],
-            row.customer_pk,
-        )
+    if source_id != row.scalars[0] or customer_pk != row.customer_pk or source_kind != _SOURCE:
+        row.is_held_elsewhere = True
 
 
-def _second(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp())
+_SOURCE = SourceKind.SUBSCRIPTION.value
+
+
+def _second(moment: datetime | str) -> int:
+    """Unix seconds of what a database driver returns: aware or naive UTC, or text from SQLite."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp())

@@ -36,7 +36,7 @@ from .comparing import (
 from .fetching import compare_by_id
 from .options import Options
 from .patience import Patience
-from .reading import Key, Row, read_held, read_rows, remote_key
+from .reading import Key, PageReader, Row, read_rows, remote_key
 from .recording import drift_row, mark, record
 from .repairing import Repairer
 
@@ -77,6 +77,9 @@ class WindowWorker:
         self._repairer = Repairer(run, options, pace=pace)
         self._progress = windows.progress_of(window)
         self._calls_before = self._progress.calls
+        self._reader = PageReader(
+            account=self._account, customer_id=options.customer_id, most=MOST_ROWS
+        )
         self._terms: Terms = read_terms(account=self._account)
         self._unknown: set[tuple[Kind, str]] = set()
         self._is_first_page = True
@@ -137,7 +140,6 @@ class WindowWorker:
             for stripe_id, key in keys.items()
             if key is not None and (row := rows.get(stripe_id)) is not None and row.key == key
         ]
-        read_held(row for key, row in equal)
         certain = {key[0] for key, row in equal if not is_suspect(key, row, self._terms)}
         suspects = [row for stripe_id, row in raw.items() if stripe_id not in certain]
         self._vanished: list[Comparison] = []
@@ -165,13 +167,8 @@ class WindowWorker:
             return self._window.created_from - 1
         return second(page.rows[-1].get("created")) or 0
 
-    def _within(self, low: int, high: int) -> QuerySet[Subscription]:
-        """What is stored of a range of seconds of creation, both included."""
-        rows = Subscription.objects.filter(
-            account=self._account,
-            stripe_created_at__gte=datetime.fromtimestamp(max(low, 0), UTC),
-            stripe_created_at__lte=datetime.fromtimestamp(max(high, 0), UTC),
-        )
+    def _own(self) -> QuerySet[Subscription]:
+        rows = Subscription.objects.filter(account=self._account)
         if self._options.customer_id:
             rows = rows.filter(customer__stripe_id=self._options.customer_id)
         return rows
@@ -183,11 +180,11 @@ class WindowWorker:
 
         Whether these are all of the range: where Stripe lists little, there may be too many.
         """
-        rows, are_all = read_rows(self._within(low, high), most=MOST_ROWS)
+        rows, are_all = self._reader.read(low=low, high=high)
         elsewhere = [stripe_id for stripe_id in raw if stripe_id not in rows]
         if elsewhere:
             own = Subscription.objects.filter(account=self._account, stripe_id__in=elsewhere)
-            rows |= read_rows(own, most=MOST_ROWS)[0]
+            rows |= read_rows(own, most=MOST_ROWS)
         return rows, are_all
 
     def _confirmed(self, suspects: list[dict[str, Any]], page: Page) -> list[Comparison]:
@@ -301,8 +298,12 @@ class WindowWorker:
 
     def _missing_of_many(self, listed: Set[str], *, low: int, high: int) -> list[Drift]:
         rows = (
-            self._within(low + 1, high)
-            .filter(test_clock_id="")
+            self._own()
+            .filter(
+                stripe_created_at__gt=datetime.fromtimestamp(max(low, 0), UTC),
+                stripe_created_at__lte=datetime.fromtimestamp(high, UTC),
+                test_clock_id="",
+            )
             .exclude(status__in=ENDED_STATUSES)
             .exclude(stripe_id__in=listed)
             .order_by("pk")
