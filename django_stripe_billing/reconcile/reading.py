@@ -175,6 +175,39 @@ def snapshot_of(key: Key) -> SubscriptionSnapshot:
     )
 
 
+def key_of(snapshot: SubscriptionSnapshot) -> Key:
+    """The key of a snapshot."""
+    return (
+        snapshot.id,
+        snapshot.customer_id,
+        snapshot.status,
+        snapshot.livemode,
+        snapshot.created,
+        snapshot.start_date,
+        snapshot.trial_start,
+        snapshot.trial_end,
+        snapshot.cancel_at,
+        snapshot.cancel_at_period_end,
+        snapshot.canceled_at,
+        snapshot.ended_at,
+        snapshot.currency,
+        snapshot.collection_method,
+        snapshot.latest_invoice_id,
+        snapshot.test_clock_id,
+        tuple(
+            (
+                item.id,
+                item.price_id,
+                item.product_id,
+                item.quantity,
+                item.current_period_start,
+                item.current_period_end,
+            )
+            for item in snapshot.items
+        ),
+    )
+
+
 class PageReader:
     """Reads what is stored of a range of seconds of creation; two queries, whatever they hold.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from ..models import Customer, Drift, ReconcileRun
@@ -42,7 +43,20 @@ def record(rows: Sequence[Drift]) -> list[Drift]:
     """Save the rows, and return them as they are stored: a run that is resumed finds some again."""
     if not rows:
         return []
+    try:
+        with transaction.atomic():
+            created = Drift.objects.bulk_create(rows)
+    except IntegrityError:
+        return _record_again(rows)
+    return created if all(row.pk for row in created) else _stored(rows)
+
+
+def _record_again(rows: Sequence[Drift]) -> list[Drift]:
     Drift.objects.bulk_create(rows, ignore_conflicts=True)
+    return _stored(rows)
+
+
+def _stored(rows: Sequence[Drift]) -> list[Drift]:
     wanted = {_key(row) for row in rows}
     stored = Drift.objects.filter(
         run=rows[0].run, object_id__in={row.object_id for row in rows}

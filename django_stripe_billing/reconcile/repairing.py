@@ -9,14 +9,15 @@ from django.db import DatabaseError
 from django.db.models import F
 
 from ..exceptions import BillingError
-from ..models import Drift, ReconcileRun
+from ..models import Drift, ReconcileRun, Subscription
 from ..rules.drift import MEANINGS, Kind
 from ..stripe_api import Pace
-from ..sync import Cause, recompute_subscriptions, settle
-from .comparing import Comparison, confirm
+from ..sync import Cause, SubscriptionReading, recompute_subscriptions, settle
+from .comparing import Comparison, confirm, is_suspect, read_terms
 from .fetching import compare_by_id
 from .options import Options
 from .patience import Patience
+from .reading import key_of, read_rows
 from .recording import mark
 
 
@@ -89,8 +90,10 @@ class Repairer:
     def _look(self, repaired: Iterable[tuple[Comparison, list[Drift]]]) -> None:
         rows_of = {comparison.reading.snapshot.id: rows for comparison, rows in repaired}
         readings = [comparison.reading for comparison, _ in repaired]
-        done: list[Drift] = []
-        for after in confirm(readings, account=self._options.account):
+        equal = self._equal_now(readings)
+        done = [row for stripe_id in equal for row in rows_of[stripe_id] if row.error == ""]
+        others = [reading for reading in readings if reading.snapshot.id not in equal]
+        for after in confirm(others, account=self._options.account):
             stripe_id = after.reading.snapshot.id
             rows = [row for row in rows_of[stripe_id] if row.error == ""]
             if not after.is_certain:  # it was changed within the same second
@@ -100,12 +103,27 @@ class Repairer:
             done += [row for row in rows if row.kind not in left]
         mark(done, Drift.State.REPAIRED)
 
+    def _equal_now(self, readings: Iterable[SubscriptionReading]) -> set[str]:
+        """Those whose rows and entitlements are now what the reading says."""
+        keys = {reading.snapshot.id: key_of(reading.snapshot) for reading in readings}
+        own = Subscription.objects.filter(account=self._options.account, stripe_id__in=keys)
+        rows = read_rows(own, most=len(keys) * MOST_ITEMS)
+        terms = read_terms(account=self._options.account)
+        return {
+            stripe_id
+            for stripe_id, row in rows.items()
+            if row.key == keys[stripe_id] and not is_suspect(keys[stripe_id], row, terms)
+        }
+
     def _asked(self, stripe_id: str) -> Comparison | None:
         try:
             return compare_by_id(stripe_id, account=self._options.account, patience=self._patience)
         except BillingError:
             return None
 
+
+MOST_ITEMS = 100
+"""Items of a subscription that are looked at quickly; one with more is looked at with care."""
 
 STILL = "It differs still: a subscription that ended here never comes back to life."
 

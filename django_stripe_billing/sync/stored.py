@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from ..models import Customer, Entitlement, Subscription, SubscriptionItem
@@ -66,13 +65,16 @@ def lock_customers(
     wanted = sorted(set(stripe_ids))
     found = _locked(wanted, account=account)
     missing = [stripe_id for stripe_id in wanted if stripe_id not in found]
-    for stripe_id in missing:
-        try:
-            with transaction.atomic():
-                Customer.objects.create(account=account, stripe_id=stripe_id, livemode=livemode)
-        except IntegrityError:
-            continue  # somebody else made it just now
-    return {**found, **_locked(missing, account=account)} if missing else found
+    if not missing:
+        return found
+    Customer.objects.bulk_create(
+        [
+            Customer(account=account, stripe_id=stripe_id, livemode=livemode)
+            for stripe_id in missing
+        ],
+        ignore_conflicts=True,  # somebody else may make one just now
+    )
+    return {**found, **_locked(missing, account=account)}
 
 
 def _locked(stripe_ids: list[str], *, account: str) -> dict[str, Customer]:
