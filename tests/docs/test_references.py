@@ -1,0 +1,105 @@
+"""What the documents name exists: commands and their options, links, settings, checks, events."""
+
+import ast
+import re
+import shlex
+from datetime import timedelta
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from django_stripe_billing import checks, conf
+from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.rules.events import SUBJECTS
+from django_stripe_billing.sandbox.operator_controls import CONTROLS
+
+from .pages import PAGES, ROOT, page
+
+COMMAND = re.compile(r"(?:^|\s)(?:python )?manage\.py ([a-z_]+)([^\n`|&;>]*)")
+
+
+def commands_in(text):
+    return [(found[1], found[2].strip()) for found in COMMAND.finditer(text.replace("\\\n", " "))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_exists_with_these_options(page):
+    for name, arguments in commands_in(page.text):
+        assert name in get_commands(), name
+        parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
+        known = {option for action in parser._actions for option in action.option_strings}
+        named = {word.partition("=")[0] for word in shlex.split(arguments) if word[:2] == "--"}
+        assert named <= known, (name, named - known)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_in_a_block_parses(page):
+    for block in page.blocks:
+        if block.language != "sh":
+            continue
+        for name, arguments in commands_in(block.text):
+            parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
+            parser.parse_args(shlex.split(arguments.partition(" #")[0]))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_somewhere(page):
+    for link in page.links:
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.path.parent / path).resolve() if path else page.path
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        if anchor:
+            assert anchor in type(page)(path=target).anchors, link
+
+
+def test_readme_leads_to_every_page():
+    linked = {link.partition("#")[0] for link in page("README.md").links}
+    assert linked >= {found.name for found in PAGES[1:]}
+
+
+def plain(cell):
+    return cell.replace("`", "").strip()
+
+
+def test_the_settings_table_is_that_of_the_code():
+    rows = {plain(row[0]): row for row in page("docs/settings.md").table("The keys")}
+    assert list(rows) == list(conf.DEFAULTS)
+    for key, default in conf.DEFAULTS.items():
+        shown = plain(rows[key][2])
+        if isinstance(default, timedelta):
+            assert shown == f"timedelta(days={default.days})", key
+        else:
+            assert ast.literal_eval(shown) == default, key
+    told = set(re.findall(r"[EW]\d{3}", page("docs/settings.md").text))
+    assert told <= ids_in_code()
+
+
+def ids_in_code():
+    return set(re.findall(r'"([EW]\d{3})"', (ROOT / checks.__file__).read_text()))
+
+
+def test_the_checks_table_is_that_of_the_code():
+    told = [
+        plain(row[0]).removeprefix("stripe_billing.")
+        for row in page("docs/checks.md").table("All of them")
+    ]
+    assert told == sorted(ids_in_code())
+
+
+def test_the_events_to_subscribe_to_are_those_that_are_handled():
+    [block] = [block for block in page("docs/webhooks.md").blocks if block.language == "text"]
+    assert block.text.split() == list(SUBJECTS)
+
+
+def test_the_controls_of_the_sandbox_are_all_there():
+    rows = page("docs/sandbox.md").table("Its controls")
+    told = {found for row in rows for found in re.findall(r"/_sandbox/(\w+)", row[0])}
+    assert told == {*CONTROLS, "state"}
+
+
+def test_every_kind_of_drift_is_explained():
+    rows = page("docs/operations.md").table("Kinds of drift")
+    assert [plain(row[0]) for row in rows] == [kind.value for kind in Kind]
