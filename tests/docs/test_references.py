@@ -9,6 +9,8 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from django_stripe_billing import checks, conf
+from django_stripe_billing.api import errors
+from django_stripe_billing.models import Event
 from django_stripe_billing.rules.drift import Kind
 from django_stripe_billing.rules.events import SUBJECTS
 from django_stripe_billing.sandbox.operator_controls import CONTROLS
@@ -98,6 +100,18 @@ def test_the_controls_of_the_sandbox_are_all_there():
     rows = page("docs/sandbox.md").table("Its controls")
     told = {found for row in rows for found in re.findall(r"/_sandbox/(\w+)", row[0])}
     assert told == {*CONTROLS, "state"}
+
+
+def test_the_error_codes_of_the_api_are_all_there():
+    rows = page("docs/checkout.md").table("Codes")
+    assert {(plain(row[0]), int(row[1])) for row in rows} == {
+        (code, status) for _, status, code in errors.ANSWERS
+    }
+
+
+def test_the_statuses_of_an_event_are_all_there():
+    rows = page("docs/webhooks.md").table("What becomes of an event")
+    assert [plain(row[0]) for row in rows] == Event.Status.values
 
 
 def test_every_kind_of_drift_is_explained():
