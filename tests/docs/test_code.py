@@ -107,3 +107,8 @@ def test_every_block_has_a_language_that_is_tested_or_needs_no_test():
         if block.language not in known
     ]
     assert unknown == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_block_is_overlooked(page):
+    assert page.text.count("```") == 2 * len(page.blocks)

@@ -17,21 +17,41 @@ from django_stripe_billing.sandbox.operator_controls import CONTROLS
 
 from .pages import PAGES, ROOT, page
 
-COMMAND = re.compile(r"(?:^|\s)(?:python )?manage\.py ([a-z_]+)([^\n`|&;>]*)")
+OURS = ["push_catalog", "reconcile_entitlements", "stripe_sandbox", "sync_catalog"]
+COMMAND = re.compile(
+    rf"(?:manage\.py (?=[a-z_])|`(?=(?:{'|'.join(OURS)})\b))([a-z_]+)([^\n`|&;>]*)"
+)
+OPTION = re.compile(r"`(--[a-z-]+)")
 
 
 def commands_in(text):
-    return [(found[1], found[2].strip()) for found in COMMAND.finditer(text.replace("\\\n", " "))]
+    """Name and arguments of each command that is named after manage.py, or in `code`."""
+    return [(found[1], found[2].strip()) for found in COMMAND.finditer(text)]
+
+
+def parser_of(name):
+    return load_command_class(get_commands()[name], name).create_parser("manage.py", name)
+
+
+def options_of(name):
+    return {option for action in parser_of(name)._actions for option in action.option_strings}
+
+
+def test_the_commands_are_found_in_prose_and_in_blocks():
+    named = {name for found in PAGES for name, _ in commands_in(found.text)}
+    assert named >= {*OURS, "check", "migrate"}
+    assert ("stripe_sandbox", "--port 0") in commands_in("Run `stripe_sandbox --port 0`, then")
+    assert ("check", "--deploy") in commands_in("`python manage.py check --deploy` names")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_exists_with_these_options(page):
     for name, arguments in commands_in(page.text):
         assert name in get_commands(), name
-        parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
-        known = {option for action in parser._actions for option in action.option_strings}
-        named = {word.partition("=")[0] for word in shlex.split(arguments) if word[:2] == "--"}
-        assert named <= known, (name, named - known)
+        named = {word.partition("=")[0] for word in arguments.split() if word[:2] == "--"}
+        assert named <= options_of(name), (name, named)
+    known = {option for name in [*OURS, "check"] for option in options_of(name)}
+    assert set(OPTION.findall(page.prose)) <= known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -40,8 +60,7 @@ def test_every_command_in_a_block_parses(page):
         if block.language != "sh":
             continue
         for name, arguments in commands_in(block.text):
-            parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
-            parser.parse_args(shlex.split(arguments.partition(" #")[0]))
+            parser_of(name).parse_args(shlex.split(arguments.partition(" #")[0]))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
