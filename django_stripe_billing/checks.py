@@ -50,7 +50,7 @@ def check_deployment(**kwargs: Any) -> list[CheckMessage]:
     if not isinstance(_given(), dict) or not str(settings.API_KEY).startswith("sk_"):
         return []
     text = f"{_name('API_KEY')} is a secret key with every permission."
-    hint = "Use a restricted key (rk_…) with the permissions in docs/settings.md."
+    hint = "Use a restricted key (rk_…) with the permissions in docs/security.md."
     return [_warning("W003", text, hint)]
 
 

@@ -173,7 +173,7 @@ class _Facts:
         if self.customer.is_deleted:
             return [*lines, f"{self.customer} was deleted in Stripe, which ends everything."]
         if key not in self.feature_keys:
-            lines.append(f"There is no feature {key!r} in the catalog{self._near(key)}.")
+            lines.append(f"There is no feature {key!r} in the catalog{self._near(key)}")
             lines.append("If it is new in Stripe, run manage.py sync_catalog.")
         for row in own:
             lines.append(
@@ -231,7 +231,7 @@ class _Facts:
 
     def _near(self, key: str) -> str:
         near = difflib.get_close_matches(key, sorted(self.feature_keys), n=1)
-        return f"; did you mean {near[0]!r}?" if near else ""
+        return f"; did you mean {near[0]!r}?" if near else "."
 
 
 def _nothing(key: str, lines: list[str], *, sources: tuple[Source, ...] = ()) -> Explanation:

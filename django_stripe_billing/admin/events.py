@@ -32,12 +32,11 @@ class EventAdmin(AskingAdmin):
     date_hierarchy = "received_at"
     list_display = [
         "type",
-        "stripe_id",
+        "outcome",
+        "received_at",
         "object_id",
         "customer_id",
-        "status",
         "attempts",
-        "received_at",
         "short_note",
     ]
     list_filter = ["status", "type", "received_at", "livemode"]
@@ -76,6 +75,11 @@ class EventAdmin(AskingAdmin):
     def ask(self, request: HttpRequest, row: Any) -> str:
         event = process_again(row)
         return " - ".join(filter(None, [str(event.get_status_display()), event.note]))
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def outcome(self, row: Any) -> str:
+        """The status in one word: the column stays narrow."""
+        return str(row.get_status_display()).partition(":")[0]
 
     @admin.display(description=gettext_lazy("note"))
     def short_note(self, row: Any) -> str:

@@ -37,8 +37,9 @@ class SyncSummary:
 
     def __str__(self) -> str:
         return (
-            f"{self.features} features, {self.products} products, {self.prices} prices;"
-            f" {self.changed} changed; {self.calls} calls"
+            f"{_counted(self.features, 'feature')}, {_counted(self.products, 'product')},"
+            f" {_counted(self.prices, 'price')}; {self.changed} changed;"
+            f" {_counted(self.calls, 'call')}"
         )
 
 
@@ -151,6 +152,10 @@ class _Mirror:
             links = ProductFeature.objects.filter(feature=feature)
             product_ids = set(links.values_list("product__stripe_id", flat=True))
             recompute(product_ids=product_ids, account=account, cause=CATALOG)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _stored(model: type[Product] | type[Price], account: str) -> set[str]:

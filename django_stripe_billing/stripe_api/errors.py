@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import stripe
 
+from ..conf import STRIPE_API_BASE, settings
 from ..exceptions import (
     StripeAuthenticationError,
     StripeError,
@@ -15,6 +16,9 @@ from ..exceptions import (
     StripeRateLimitError,
     StripeUnavailableError,
 )
+
+_REASONS = (re.compile(r"\[Errno -?[0-9]+\] ([^'\"()<>]+)"), re.compile(r"Network error: (\w+)"))
+"""What the operating system says, else the HTTP library, within the SDK's long text."""
 
 _SECRET = re.compile(r"\b(?:(?:sk|rk|pk)_(?:test|live)|whsec|ek)_[A-Za-z0-9_*]+")
 
@@ -54,12 +58,23 @@ def _translate(error: stripe.StripeError) -> StripeError:
             reason=str((error.headers or {}).get("Stripe-Rate-Limited-Reason") or ""),
         )
     return _kind(error, code=code, status=status)(
-        without_secrets(str(error.user_message or error)),
+        without_secrets(_message(error)),
         code=code,
         param=str(getattr(error, "param", None) or ""),
         status=status,
         request_id=error.request_id or "",
     )
+
+
+def _message(error: stripe.StripeError) -> str:
+    """Stripe's own words; for a connection that failed, where it was to lead and why it did not."""
+    text = str(error.user_message or error)
+    reasons = [found[1].strip() for pattern in _REASONS if (found := pattern.search(text))]
+    if not isinstance(error, stripe.APIConnectionError) or not reasons:
+        return text
+    ours = settings.api_base == STRIPE_API_BASE
+    hint = "" if ours else " If that is the sandbox, start it: manage.py stripe_sandbox."
+    return f"No answer from {settings.api_base}: {reasons[0]}.{hint}"
 
 
 def _kind(error: stripe.StripeError, *, code: str, status: int) -> type[StripeError]:

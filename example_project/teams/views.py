@@ -32,6 +32,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     membership = current_membership(request)
     if membership is None:
         raise PermissionDenied("You are in no team.")
+    own = Membership.objects.filter(user=membership.user_id).select_related("team").order_by("pk")
     members = membership.team.memberships.select_related("user").order_by("pk")
     return render(
         request,
@@ -39,7 +40,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         {
             "members": members,
             "seats": seats_of(membership.team),
-            "teams": request.user.memberships.select_related("team").order_by("pk"),
+            "teams": own,
             "is_owner": membership.role == Membership.Role.OWNER,
         },
     )

@@ -6,6 +6,7 @@ import signal
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -53,6 +54,11 @@ class Command(BaseCommand):
                 "Webhooks need a signing secret: pass --secret whsec_…, or set"
                 ' STRIPE_BILLING["WEBHOOK_SECRETS"].'
             )
+        if options["forward_to"] and not _is_address(options["forward_to"]):
+            raise CommandError(
+                f"--forward-to takes a URL such as http://127.0.0.1:8000/billing/webhook/, not"
+                f" {options['forward_to']!r}."
+            )
         engine = Engine()
         deliveries = (
             HttpDeliveries(engine, options["forward_to"], secret=secret)
@@ -82,6 +88,11 @@ class Command(BaseCommand):
         target = forward_to or "nowhere (pass --forward-to)"
         self.stdout.write(f"  webhooks go to {target}")
         self.stdout.flush()
+
+
+def _is_address(text: str) -> bool:
+    parts = urlsplit(text)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _interrupt() -> None:

@@ -1,0 +1,138 @@
+"""What the documents name exists: commands and their options, links, settings, checks, events."""
+
+import ast
+import re
+import shlex
+from datetime import timedelta
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from django_stripe_billing import checks, conf
+from django_stripe_billing.api import errors
+from django_stripe_billing.models import Event
+from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.rules.events import SUBJECTS
+from django_stripe_billing.sandbox.operator_controls import CONTROLS
+
+from .pages import PAGES, ROOT, page
+
+OURS = ["push_catalog", "reconcile_entitlements", "stripe_sandbox", "sync_catalog"]
+COMMAND = re.compile(
+    rf"(?:manage\.py (?=[a-z_])|`(?=(?:{'|'.join(OURS)})\b))([a-z_]+)([^\n`|&;>]*)"
+)
+OPTION = re.compile(r"`(--[a-z-]+)")
+
+
+def commands_in(text):
+    """Name and arguments of each command that is named after manage.py, or in `code`."""
+    return [(found[1], found[2].strip()) for found in COMMAND.finditer(text)]
+
+
+def parser_of(name):
+    return load_command_class(get_commands()[name], name).create_parser("manage.py", name)
+
+
+def options_of(name):
+    return {option for action in parser_of(name)._actions for option in action.option_strings}
+
+
+def test_the_commands_are_found_in_prose_and_in_blocks():
+    named = {name for found in PAGES for name, _ in commands_in(found.text)}
+    assert named >= {*OURS, "check", "migrate"}
+    assert ("stripe_sandbox", "--port 0") in commands_in("Run `stripe_sandbox --port 0`, then")
+    assert ("check", "--deploy") in commands_in("`python manage.py check --deploy` names")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_exists_with_these_options(page):
+    for name, arguments in commands_in(page.text):
+        assert name in get_commands(), name
+        named = {word.partition("=")[0] for word in arguments.split() if word[:2] == "--"}
+        assert named <= options_of(name), (name, named)
+    known = {option for name in [*OURS, "check"] for option in options_of(name)}
+    assert set(OPTION.findall(page.prose)) <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_in_a_block_parses(page):
+    for block in page.blocks:
+        if block.language != "sh":
+            continue
+        for name, arguments in commands_in(block.text):
+            parser_of(name).parse_args(shlex.split(arguments.partition(" #")[0]))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_somewhere(page):
+    for link in page.links:
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.path.parent / path).resolve() if path else page.path
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        if anchor:
+            assert anchor in type(page)(path=target).anchors, link
+
+
+def test_readme_leads_to_every_page():
+    linked = {link.partition("#")[0] for link in page("README.md").links}
+    assert linked >= {found.name for found in PAGES[1:]}
+
+
+def plain(cell):
+    return cell.replace("`", "").strip()
+
+
+def test_the_settings_table_is_that_of_the_code():
+    rows = {plain(row[0]): row for row in page("docs/settings.md").table("The keys")}
+    assert list(rows) == list(conf.DEFAULTS)
+    for key, default in conf.DEFAULTS.items():
+        shown = plain(rows[key][2])
+        if isinstance(default, timedelta):
+            assert shown == f"timedelta(days={default.days})", key
+        else:
+            assert ast.literal_eval(shown) == default, key
+    told = set(re.findall(r"[EW]\d{3}", page("docs/settings.md").text))
+    assert told <= ids_in_code()
+
+
+def ids_in_code():
+    return set(re.findall(r'"([EW]\d{3})"', (ROOT / checks.__file__).read_text()))
+
+
+def test_the_checks_table_is_that_of_the_code():
+    told = [
+        plain(row[0]).removeprefix("stripe_billing.")
+        for row in page("docs/checks.md").table("All of them")
+    ]
+    assert told == sorted(ids_in_code())
+
+
+def test_the_events_to_subscribe_to_are_those_that_are_handled():
+    [block] = [block for block in page("docs/webhooks.md").blocks if block.language == "text"]
+    assert block.text.split() == list(SUBJECTS)
+
+
+def test_the_controls_of_the_sandbox_are_all_there():
+    rows = page("docs/sandbox.md").table("Its controls")
+    told = {found for row in rows for found in re.findall(r"/_sandbox/(\w+)", row[0])}
+    assert told == {*CONTROLS, "state"}
+
+
+def test_the_error_codes_of_the_api_are_all_there():
+    rows = page("docs/checkout.md").table("Codes")
+    assert {(plain(row[0]), int(row[1])) for row in rows} == {
+        (code, status) for _, status, code in errors.ANSWERS
+    }
+
+
+def test_the_statuses_of_an_event_are_all_there():
+    rows = page("docs/webhooks.md").table("What becomes of an event")
+    assert [plain(row[0]) for row in rows] == Event.Status.values
+
+
+def test_every_kind_of_drift_is_explained():
+    rows = page("docs/operations.md").table("Kinds of drift")
+    assert [plain(row[0]) for row in rows] == [kind.value for kind in Kind]

@@ -1,0 +1,45 @@
+"""The restricted key that docs/security.md describes suffices for everything."""
+
+import pytest
+from django.core.management import call_command
+
+from django_stripe_billing.models import Customer
+from django_stripe_billing.sync import Cause, sync_customer
+
+from .pages import page
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def permissions():
+    rows = page("docs/security.md").table("The restricted key")
+    return {row[0].strip("`"): row[1] for row in rows}
+
+
+def missing(requests, *, of_the_site):
+    """The requests that the key would be refused."""
+    allowed = permissions()
+    refused = []
+    for method, path in requests:
+        found = next((given for start, given in allowed.items() if path.startswith(start)), "none")
+        may_write = found == "write" or (found.endswith("write to push") and not of_the_site)
+        if found == "none" or (method != "GET" and not may_write):
+            refused.append((method, path))
+    return refused
+
+
+def test_it_suffices_for_the_push_and_for_the_site(plans, buy, stripe_sandbox, signed_in):
+    engine = stripe_sandbox.engine
+    assert missing(engine.requests, of_the_site=False) == []
+    engine.requests.clear()
+
+    buy("pro_monthly", 2)
+    session = next(iter(engine.state.all("checkout.session")))
+    signed_in.get("/billing/return/", {"session_id": session["id"]})
+    assert signed_in.post("/billing/portal/").status_code == 303
+    sync_customer(Customer.objects.get(), cause=Cause(kind="person"))
+    call_command("sync_catalog", verbosity=0)
+    call_command("reconcile_entitlements", "--apply")
+    assert missing(engine.requests, of_the_site=True) == []
+    used = {path for path in permissions() for _, seen in engine.requests if seen.startswith(path)}
+    assert set(permissions()) - used == {"/v1/subscription_items"}
