@@ -23,6 +23,9 @@ from .report import Report, drift_data
 MOST_ROWS = 200
 """Rows of the table for people; the other formats hold everything."""
 
+PLAIN_WIDTH = 110
+"""Characters of a line where the output is no terminal."""
+
 COLUMNS = (
     "kind",
     "object",
@@ -80,7 +83,9 @@ def write_html(report: Report, out: TextIO) -> None:
 
 def write_table(report: Report, out: TextIO, *, width: int | None = None) -> None:
     """For people: what differs, what to do, and the summary as the last line."""
-    console = Console(file=out, width=width, highlight=False, soft_wrap=width is None)
+    if width is None and not out.isatty():
+        width = PLAIN_WIDTH
+    console = Console(file=out, width=width, highlight=False)
     if report.run.drift_found:
         console.print(_table(report))
         hidden = report.run.drift_found - MOST_ROWS
@@ -104,16 +109,19 @@ def advice(report: Report) -> Iterator[str]:
 
 
 def _table(report: Report) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("Drift", "Object", "Who", "Here", "Stripe", "At stake", "State"):
-        table.add_column(name, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, leading=1)
+    table.add_column("Drift", overflow="fold")
+    table.add_column("Here", overflow="fold", ratio=1)
+    table.add_column("At Stripe", overflow="fold", ratio=1)
+    table.add_column("A month", justify="right")
+    table.add_column("State", overflow="fold", max_width=24)
     for number, entry in enumerate(report.each_drift()):
         if number == MOST_ROWS:
             break
-        who = " ".join(part for part in (entry.customer_id, entry.subscriber) if part)
+        what = (entry.kind, entry.object_id, entry.customer_id, entry.subscriber)
         at_stake = "" if entry.amount is None else formatted(entry.amount, entry.currency)
         state = entry.state if not entry.error else f"{entry.state}: {entry.error}"
-        cells = (entry.kind, entry.object_id, who, entry.here, entry.stripe, at_stake, state)
+        cells = ("\n".join(filter(None, what)), entry.here, entry.stripe, at_stake, state)
         table.add_row(*(escape(cell) for cell in cells))
     return table
 
