@@ -17,7 +17,7 @@ _handlers: dict[str, list[Handler]] = defaultdict(list)
 def webhook_handler(*types: str) -> Callable[[HandlerT], HandlerT]:
     """Call a function of the project's with each event of these types.
 
-    It is called with the `Event` (unsaved, its payload filled), after our own work and in the same
+    It is called with the `Event`, its payload filled, after our own work and in the same
     transaction: what it writes commits with the event or not at all. An exception makes the event
     `failed`, Stripe gets a 500 and sends it again. It must not call Stripe, nor do anything that a
     rollback does not undo: use `transaction.on_commit` for that.
