@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import stripe
+from django.db import transaction
 
 from ..conf import settings
-from ..exceptions import StripeUnavailableError
+from ..exceptions import StripeError, StripeUnavailableError
 from ..rules.ordering import Interval, of_answer
 from .errors import translated
 
@@ -46,9 +48,12 @@ def request(
     """Call Stripe once, with the SDK's retries for lost connections and 5xx.
 
     `params` is nested plain data; `account` acts as that connected account; `idempotency_key` makes
-    a repeated POST safe. Raises `StripeError` or one of its kinds.
+    a repeated POST safe. Raises `StripeError` or one of its kinds, and RuntimeError inside a
+    database transaction: locks would be held while Stripe thinks, and a rollback would forget what
+    was done there.
     https://docs.stripe.com/api
     """
+    _refuse_inside_transaction(path)
     options: dict[str, Any] = {}
     if account:
         options["stripe_account"] = account
@@ -56,14 +61,35 @@ def request(
         options["idempotency_key"] = idempotency_key
     _count()
     started = time.monotonic()
-    with translated():
-        response = _client().raw_request(method, path, **(params or {}), **options)
+    response = _send(method, path, {**(params or {}), **options})
     data = response.data if isinstance(response.data, dict) else {}
     return Answer(
         data=data,
         interval=_interval(response.headers, elapsed=time.monotonic() - started),
         request_id=str(response.request_id or ""),
     )
+
+
+def _send(method: Method, path: str, params: dict[str, Any]) -> Any:
+    client = _client()
+    failure: StripeError
+    try:
+        return client.raw_request(method, path, **params)
+    except stripe.StripeError as error:
+        failure = translated(error)
+    except UnicodeDecodeError:  # stripe-python reads what it logs before it looks at it
+        failure = StripeUnavailableError("Stripe's answer is no text; a proxy may have made it.")
+    raise failure
+
+
+def _refuse_inside_transaction(path: str) -> None:
+    """A transaction that a TestCase opened around a test does not count, as for `durable`."""
+    blocks = transaction.get_connection().atomic_blocks
+    if blocks and not blocks[-1]._from_testcase:
+        raise RuntimeError(
+            f"Stripe is not asked ({path}) inside a database transaction. Where every request is"
+            " one, take the view out of it with transaction.non_atomic_requests."
+        )
 
 
 @contextmanager
@@ -94,7 +120,8 @@ def _interval(headers: Any, *, elapsed: float) -> Interval:
         raise StripeUnavailableError(
             "Stripe's answer has no readable Date header; a proxy may have removed it."
         ) from None
-    return of_answer(date=int(date.timestamp()), elapsed=elapsed)
+    second = int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())
+    return of_answer(date=second, elapsed=elapsed)
 
 
 def _client() -> stripe.StripeClient:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import stripe
 
@@ -23,29 +21,19 @@ def without_secrets(text: str) -> str:
     return _SECRET.sub("[secret]", text)
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raise our own exception for each of stripe-python's; the original is not chained.
+def translated(error: stripe.StripeError) -> StripeError:
+    """Our exception for one of stripe-python's.
 
-    The original carries the request's headers, and a traceback would print them.
+    To be raised outside the `except` block: the original holds Stripe's headers and its unshortened
+    text, and as the context of ours it would be printed with every traceback.
     """
-    try:
-        yield
-    except stripe.StripeError as error:
-        translation = _translate(error)
-    else:
-        return
-    raise translation
-
-
-def _translate(error: stripe.StripeError) -> StripeError:
     inner = getattr(error, "error", None)
     code = str(getattr(error, "code", None) or getattr(inner, "code", None) or "")
     if isinstance(error, stripe.IdempotencyError):
         code = "idempotency_error"
     status = error.http_status or 0
     return _kind(error, code=code, status=status)(
-        without_secrets(str(error.user_message or error)),
+        _message(error, status=status),
         code=code,
         param=str(getattr(error, "param", None) or ""),
         status=status,
@@ -53,11 +41,18 @@ def _translate(error: stripe.StripeError) -> StripeError:
     )
 
 
+def _message(error: stripe.StripeError, *, status: int) -> str:
+    if isinstance(error, stripe.APIError) and not getattr(error, "error", None):
+        # The SDK's own message would hold the whole body, and whatever that holds.
+        return f"Stripe's answer (HTTP {status}) can't be read; a proxy may have made it."
+    return without_secrets(str(error.user_message or error))
+
+
 def _kind(error: stripe.StripeError, *, code: str, status: int) -> type[StripeError]:
     if isinstance(error, (stripe.AuthenticationError, stripe.PermissionError)):
         return StripeAuthenticationError
     if status == 404 or code == "resource_missing":
         return StripeObjectMissingError
-    if isinstance(error, (stripe.APIConnectionError, stripe.RateLimitError)) or status >= 500:
+    if isinstance(error, (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)):
         return StripeUnavailableError
     return StripeError
