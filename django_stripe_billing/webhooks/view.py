@@ -44,10 +44,8 @@ def webhook(request: HttpRequest) -> HttpResponse:
     except WrongModeError as error:
         return _refusal(str(error), status=400)
     except (DatabaseError, InterfaceError):
-        logger.exception("The database did not take an event")
         return _refusal("The database did not answer; send it again.", status=503)
     except Exception:
-        logger.exception("An event failed")
         return _refusal("Processing failed; send it again.", status=500)
     if event is None:
         return _refusal("The body is no Stripe event.", status=400)
