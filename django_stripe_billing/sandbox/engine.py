@@ -17,11 +17,11 @@ from typing import Any
 
 from . import form, parameters
 from .clock import Clock, SystemClock
-from .errors import InvalidParameterError, SandboxError
+from .errors import PLAIN_IN_ERRORS, InvalidParameterError, SandboxError
 from .expand import expand
 from .faults import Fault
 from .idempotency import Keys
-from .resources import INCLUDE, ROUTES, checkout_sessions
+from .resources import INCLUDE, ROUTES, checkout_completion, payment_attempts, setup_intents
 from .resources.events import build_event
 from .routes import Call, match
 from .state import State, StripeObject
@@ -132,6 +132,7 @@ class Engine:
                 code=error.get("code", ""),
                 param=error.get("param", ""),
                 decline_code=error.get("decline_code", ""),
+                details={name: error[name] for name in error.keys() - PLAIN_IN_ERRORS},
             )
         return data
 
@@ -226,14 +227,48 @@ class Engine:
         return self._response(fault.status, encoded)
 
     def complete_checkout(
-        self, session_id: str, *, payment_method: str = "pm_card_visa"
+        self,
+        session_id: str,
+        *,
+        payment_method: str = "pm_card_visa",
+        email: str = "",
+        is_authenticated: bool = False,
     ) -> StripeObject:
-        """Pay an open Checkout Session, as its hosted page does. Raises SandboxError."""
+        """Pay an open Checkout Session, as its hosted page does.
+
+        `is_authenticated`: the customer passes 3D Secure, should the card ask for it.
+
+        Raises SandboxError when the card is declined, asks for 3D Secure, or the session is over.
+        """
         with self.lock, self._telling():
             self._run_due()
-            return copy.deepcopy(
-                checkout_sessions.complete(self, session_id, payment_method=payment_method)
+            session = checkout_completion.complete(
+                self,
+                session_id,
+                payment_method=payment_method,
+                email=email,
+                is_authenticated=is_authenticated,
             )
+            return copy.deepcopy(session)
+
+    def authenticate(self, intent_id: str, *, succeeds: bool = True) -> StripeObject:
+        """Pass 3D Secure for a payment or setup intent, as its hosted page does, or fail it.
+
+        Raises SandboxError when the intent does not wait for it.
+        """
+        with self.lock, self._telling():
+            self._run_due()
+            if intent_id.startswith("seti_"):
+                intent = setup_intents.authenticate(self, intent_id, succeeds=succeeds)
+            else:
+                outcome = payment_attempts.authenticate(self, intent_id, succeeds=succeeds)
+                intent = outcome.intent
+            return copy.deepcopy(intent)
+
+    def settle(self, intent_id: str, *, succeeds: bool | None = None) -> None:
+        """Decide a delayed payment now: as its test account does, or as it is told."""
+        with self.lock, self._telling():
+            payment_attempts.settle(self, intent_id, succeeds=succeeds)
 
     # Events and time
 

@@ -21,8 +21,8 @@ NEWER = {
 }
 """Fields that came after the examples: they are in stripe-python 16.1."""
 
-REMOVED = {"invoice": {"subscription"}}
-"""In the examples, yet gone since basil."""
+REMOVED = {"charge": {"refunds"}, "invoice": {"subscription"}}
+"""In the examples, yet gone since basil, or shown only when expanded."""
 
 FREE = {"metadata", "data", "payment_method_options"}
 """Hashes whose keys are not Stripe's."""
@@ -63,6 +63,15 @@ def objects():
     subscription = call("GET", f"/v1/subscriptions/{done['subscription']}")
     active = call("GET", "/v1/entitlements/active_entitlements", {"customer": customer["id"]})
     portal = call("POST", "/v1/billing_portal/sessions", {"customer": customer["id"]})
+    intent = call(
+        "POST",
+        "/v1/payment_intents",
+        {"amount": 500, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True},
+    )
+    charge = call("GET", f"/v1/charges/{intent['latest_charge']}")
+    refund = call("POST", "/v1/refunds", {"charge": charge["id"], "amount": 100})
+    inquiry = {"payment_method": "pm_card_createDisputeInquiry", "confirm": True}
+    call("POST", "/v1/payment_intents", {"amount": 500, "currency": "usd", **inquiry})
     event = call("GET", "/v1/events", {"type": "customer.subscription.created"})["data"][0]
     found = [
         feature,
@@ -79,6 +88,12 @@ def objects():
         active["data"][0],
         portal,
         event,
+        intent,
+        charge,
+        refund,
+        call("GET", f"/v1/balance_transactions/{charge['balance_transaction']}"),
+        call("GET", "/v1/disputes")["data"][0],
+        call("POST", "/v1/setup_intents", {"payment_method": "pm_card_visa", "confirm": True}),
     ]
     return {entry["object"]: entry for entry in found}
 
@@ -86,18 +101,24 @@ def objects():
 @pytest.mark.parametrize(
     "kind",
     [
+        "balance_transaction",
         "billing_portal.session",
+        "charge",
         "checkout.session",
         "customer",
+        "dispute",
         "entitlements.active_entitlement",
         "entitlements.feature",
         "event",
         "invoice",
+        "payment_intent",
         "payment_method",
         "plan",
         "price",
         "product",
         "product_feature",
+        "refund",
+        "setup_intent",
         "subscription",
         "subscription_item",
     ],

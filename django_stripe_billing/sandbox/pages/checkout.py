@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from ..cards import NUMBERS
 from ..errors import SandboxError
-from ..resources.payment_methods import NUMBERS
 from ..state import StripeObject
 from .html import Page, money, not_found, page, redirect
 

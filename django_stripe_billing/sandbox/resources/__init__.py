@@ -5,8 +5,13 @@ from __future__ import annotations
 from ..routes import routes
 from . import (
     active_entitlements,
+    balance_transactions,
+    charges,
     checkout_sessions,
+    coupons,
     customers,
+    discounts,
+    disputes,
     events,
     features,
     invoices,
@@ -17,14 +22,22 @@ from . import (
     prices,
     product_features,
     products,
+    promotion_codes,
+    refunds,
+    setup_intents,
     subscription_items,
     subscriptions,
 )
 
 _MODULES = (
     active_entitlements,
+    balance_transactions,
+    charges,
     checkout_sessions,
+    coupons,
     customers,
+    discounts,
+    disputes,
     events,
     features,
     invoices,
@@ -35,6 +48,9 @@ _MODULES = (
     prices,
     product_features,
     products,
+    promotion_codes,
+    refunds,
+    setup_intents,
     subscription_items,
     subscriptions,
 )
@@ -42,7 +58,9 @@ _MODULES = (
 ROUTES = [route for module in _MODULES for route in routes(module.OPERATIONS)]
 
 INCLUDE = {
+    ("charge", "refunds"): refunds.of_charge,
     ("checkout.session", "line_items"): checkout_sessions.included_line_items,
+    ("coupon", "applies_to"): coupons.applies_to,
     ("customer", "subscriptions"): subscriptions.of_customer,
 }
 """Fields that an object shows only when they are expanded."""
