@@ -187,7 +187,9 @@ def capture(call: Call) -> StripeObject:
     engine, intent = call.engine, retrieve(call)
     if intent["status"] != "requires_capture":
         raise _unexpected(intent, "capture")
-    amount = int(call.params.get("amount_to_capture", intent["amount_capturable"]))
+    amount: int = {"amount_to_capture": intent["amount_capturable"], **call.params}[
+        "amount_to_capture"
+    ]
     if not 1 <= amount <= intent["amount_capturable"]:
         raise SandboxError(
             "You cannot capture more than the amount that was authorized.",
