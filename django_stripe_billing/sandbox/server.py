@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 from . import operator_controls
 from .deliveries import HttpDeliveries
 from .engine import Engine
-from .pages import checkout, overview, portal
-from .pages.html import Page, not_found
+from .pages import checkout, overview, portal, three_d_secure
+from .pages.html import POLICY, Page, not_found
 
 LARGEST_BODY = 1_000_000
 
@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         page = self._find_page(method, path, form)
         headers = {
             "Content-Type": "text/html; charset=utf-8",
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+            "Content-Security-Policy": POLICY,
             "Cache-Control": "no-store",
         }
         if page.location:
@@ -111,6 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
             return checkout.answer(engine, name, method, form)
         if head == "/p/session":
             return portal.answer(engine, name, method, form)
+        if head == "/3ds":
+            return three_d_secure.answer(engine, name, method, form)
         if path == "/" and method == "GET":
             return overview.answer(engine, self.server.deliveries)
         return not_found()

@@ -118,6 +118,109 @@ def test_the_checkout_page_takes_a_good_card_and_refuses_a_bad_one(running):
     assert fetch(f"{server.url}/c/pay/cs_test_none")[0] == 404
 
 
+def buy(shop, **values):
+    price = shop.call(
+        "POST",
+        "/v1/prices",
+        {"product": shop.product["id"], "currency": "usd", "unit_amount": 1500},
+    )
+    return shop.call(
+        "POST",
+        "/v1/checkout/sessions",
+        {
+            "mode": "payment",
+            "success_url": "https://example.com/ok",
+            "line_items": [
+                {
+                    "price": price["id"],
+                    "quantity": 1,
+                    "adjustable_quantity": {"enabled": True, "maximum": 5},
+                }
+            ],
+            **values,
+        },
+    )
+
+
+def test_the_checkout_page_takes_a_promotion_code_a_quantity_and_an_optional_item(running):
+    server, _ = running
+    shop = Shop(server.engine)
+    half = shop.call("POST", "/v1/coupons", {"percent_off": 50})
+    shop.call(
+        "POST",
+        "/v1/promotion_codes",
+        {"promotion": {"type": "coupon", "coupon": half["id"]}, "code": "HALF"},
+    )
+    extra = shop.call(
+        "POST",
+        "/v1/prices",
+        {"currency": "usd", "unit_amount": 200, "product_data": {"name": "<b>Wrapping</b>"}},
+    )
+    session = buy(
+        shop,
+        allow_promotion_codes=True,
+        optional_items=[{"price": extra["id"], "quantity": 1}],
+        tax_id_collection={"enabled": True},
+    )
+    line = server.engine.state.notes[session["id"]]["lines"][0]["id"]
+    page = fetch(session["url"])[2]
+    assert "&lt;b&gt;Wrapping&lt;/b&gt;" in page
+    changed = {f"quantity-{line}": "3", "optional": "1", f"optional-{extra['id']}": "1"}
+    assert "47.00 USD" in fetch(session["url"], {**changed, "action": "update"})[2]
+    status, _, page = fetch(session["url"], {"action": "promotion", "promotion_code": "nope"})
+    assert (status, "This code is invalid" in page) == (402, True)
+    page = fetch(session["url"], {"action": "promotion", "promotion_code": "half"})[2]
+    assert "23.50 USD" in page
+    assert "47.00 USD" in fetch(session["url"], {"action": "remove"})[2]
+    for wrong in ("6", "-1", "x", "9" * 30):
+        assert fetch(session["url"], {f"quantity-{line}": wrong, "action": "update"})[0] == 402
+    paid = {"card_number": "5555555555554444", "email": "ada@example.com", "tax_id": "DE1"}
+    assert fetch(session["url"], {"optional": "1", **paid})[0] == 303
+    done = shop.call("GET", f"/v1/checkout/sessions/{session['id']}")
+    assert done["amount_total"] == 4500
+    assert done["customer_details"]["email"] == "ada@example.com"
+    assert done["customer_details"]["tax_ids"] == [{"type": "unknown", "value": "DE1"}]
+
+
+def test_the_checkout_page_asks_for_three_d_secure(running):
+    server, _ = running
+    shop = Shop(server.engine)
+    session = buy(shop)
+    card = {"card_number": "4000002760003184", "email": '"><script>'}
+    status, headers, page = fetch(session["url"], card)
+    assert (status, "Yes, it is me" in page, "<script>" in page) == (200, True, False)
+    assert "script" not in headers["Content-Security-Policy"]
+    status, _, page = fetch(session["url"], {**card, "action": "refuse"})
+    assert (status, "unable to authenticate" in page) == (402, True)
+    assert fetch(session["url"], {**card, "action": "authenticate"})[0] == 303
+    assert shop.call("GET", f"/v1/checkout/sessions/{session['id']}")["payment_status"] == "paid"
+
+
+def test_a_payment_that_waits_for_three_d_secure_has_a_page_and_a_way_back(running):
+    server, _ = running
+    intent = server.engine.call(
+        "POST",
+        "/v1/payment_intents",
+        {
+            "amount": 2000,
+            "currency": "usd",
+            "payment_method": "pm_card_threeDSecure2Required",
+            "confirm": True,
+            "return_url": "https://example.com/back?a=1",
+        },
+    )
+    url = intent["next_action"]["redirect_to_url"]["url"]
+    assert "Yes, it is me" in fetch(url)[2]
+    status, headers, _ = fetch(url, {"action": "authenticate"})
+    assert status == 303
+    assert headers["Location"].startswith(
+        f"https://example.com/back?a=1&payment_intent={intent['id']}&"
+    )
+    assert headers["Location"].endswith("redirect_status=succeeded")
+    assert "status is succeeded" in fetch(url, {"action": "authenticate"})[2]
+    assert fetch(f"{server.url}/3ds/pi_none")[0] == 404
+
+
 def test_the_portal_cancels_keeps_and_switches(running):
     server, _ = running
     shop = Shop(server.engine)

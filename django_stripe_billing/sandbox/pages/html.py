@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -11,6 +13,11 @@ ZERO_DECIMAL |= {"vuv", "xaf", "xof", "xpf"}
 """Currencies without a minor unit. https://docs.stripe.com/currencies#zero-decimal"""
 
 STYLE = files(__package__).joinpath("style.css").read_text()
+STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""The Content-Security-Policy of every page: no script, this style only."""
 
 
 @dataclass(frozen=True, kw_only=True)

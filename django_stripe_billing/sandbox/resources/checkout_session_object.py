@@ -101,7 +101,7 @@ def build(
         else "if_required",
         "payment_method_configuration_details": None,
         "payment_method_options": {},
-        "payment_method_types": params.get("payment_method_types") or ["card"],
+        "payment_method_types": _types(params, lines, mode),
         "payment_status": "unpaid",
         "permissions": None,
         "phone_number_collection": {"enabled": False},
@@ -122,6 +122,17 @@ def build(
         "url": f"{engine.base_url}/c/pay/{session_id}" if ui_mode == "hosted_page" else None,
         "wallet_options": None,
     }
+
+
+def _types(params: dict[str, Any], lines: list[StripeObject], mode: str) -> list[str]:
+    """What the customer may pay with: cards, and for one-off payments in euros SEPA debits."""
+    if params.get("payment_method_types"):
+        return list(params["payment_method_types"])
+    is_in_euros = bool(lines) and lines[0]["currency"] == "eur"
+    found = ["card", "sepa_debit"] if mode == "payment" and is_in_euros else ["card"]
+    allowed = params.get("allowed_payment_method_types") or found
+    refused = params.get("excluded_payment_method_types") or []
+    return [kind for kind in found if kind in allowed and kind not in refused]
 
 
 def _tax_ids(params: dict[str, Any]) -> StripeObject:
