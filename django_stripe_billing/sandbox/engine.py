@@ -32,6 +32,9 @@ _KEY = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{4,}")
 _VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?(;.*)?")
 
 
+Subscriber = Callable[[StripeObject], None]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Response:
     """An HTTP answer."""
@@ -61,7 +64,7 @@ class Engine:
         self.api_version = api_version
         """The version that events are written in."""
         self.lock = threading.RLock()
-        self._subscribers: list[Callable[[StripeObject], None]] = []
+        self._subscribers: list[tuple[Subscriber, Callable[[StripeObject], int]]] = []
         self._seed = seed
         self.reset()
 
@@ -272,14 +275,24 @@ class Engine:
 
     # Events and time
 
-    def subscribe(self, subscriber: Callable[[StripeObject], None]) -> None:
-        """Call a function with each event, after the request that made it."""
-        self._subscribers.append(subscriber)
+    def subscribe(
+        self, subscriber: Subscriber, *, targets: Callable[[StripeObject], int] = lambda event: 1
+    ) -> None:
+        """Call a function with each event, after the request that made it.
+
+        `targets` says how many deliveries it makes of an event: its `pending_webhooks`.
+        """
+        self._subscribers.append((subscriber, targets))
 
     def emit(
-        self, event_type: str, obj: StripeObject, *, previous: StripeObject | None = None
+        self,
+        event_type: str,
+        obj: StripeObject,
+        *,
+        previous: StripeObject | None = None,
+        account: str = "",
     ) -> None:
-        """Make an event about an object as it is now."""
+        """Make an event about an object as it is now; `account`: of a connected account."""
         event = build_event(
             self,
             event_type,
@@ -288,6 +301,9 @@ class Engine:
             request_id=self._request_id,
             idempotency_key=self._idempotency_key,
         )
+        if account:
+            event["account"] = account
+        event["pending_webhooks"] = sum(targets(event) for _, targets in self._subscribers)
         self.events.append(event)
         self._untold.append(event)
 
@@ -301,10 +317,11 @@ class Engine:
             self.emit(event_type, obj, previous=previous)
 
     def mark_delivered(self, event_id: str) -> None:
-        """Every endpoint has taken the event."""
+        """One more endpoint has taken the event."""
         with self.lock:
-            if event_id in self.state.objects:
-                self.state.objects[event_id]["pending_webhooks"] = 0
+            event = self.state.objects.get(event_id)
+            if event is not None and event["pending_webhooks"] > 0:
+                event["pending_webhooks"] -= 1
 
     def tick(self) -> None:
         """Let happen what is due by now: renewals, ends of trials, expiries."""
@@ -322,7 +339,7 @@ class Engine:
         finally:
             untold, self._untold = self._untold, []
             for event in untold:
-                for subscriber in self._subscribers:
+                for subscriber, _ in self._subscribers:
                     subscriber(copy.deepcopy(event))
 
 

@@ -23,9 +23,7 @@ from .faults import Fault
 Answer = tuple[int, dict[str, Any]]
 
 
-def answer(
-    engine: Engine, deliveries: HttpDeliveries | None, method: str, path: str, body: str
-) -> Answer:
+def answer(engine: Engine, deliveries: HttpDeliveries, method: str, path: str, body: str) -> Answer:
     """The status and the JSON of a control's answer."""
     name = path.removeprefix("/_sandbox/")
     if method == "GET" and name == "state":
@@ -40,81 +38,58 @@ def answer(
         return 400, {"error": f"{type(error).__name__}: {error}"}
 
 
-def _state(engine: Engine, deliveries: HttpDeliveries | None) -> dict[str, Any]:
+def _state(engine: Engine, deliveries: HttpDeliveries) -> dict[str, Any]:
     with engine.lock:
         return {
             "now": engine.now,
             "objects": {kind: len(ids) for kind, ids in engine.state.by_kind.items() if ids},
             "requests": len(engine.requests),
-            "waiting": [event["type"] for event in deliveries.waiting] if deliveries else [],
+            "waiting": [event["type"] for event in deliveries.waiting],
         }
 
 
-def _advance(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
+def _advance(engine: Engine, deliveries: HttpDeliveries, given: dict[str, Any]) -> dict[str, Any]:
     engine.clock.advance(float(given["seconds"]))
     engine.tick()
     return {"now": engine.now}
 
 
-def _hold(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    _needed(deliveries).hold(bool(given["holding"]))
+def _hold(engine: Engine, deliveries: HttpDeliveries, given: dict[str, Any]) -> dict[str, Any]:
+    deliveries.hold(bool(given["holding"]))
     return {"holding": bool(given["holding"])}
 
 
-def _drop(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    return {"dropped": _needed(deliveries).drop(count=given.get("count"))}
+def _drop(engine: Engine, deliveries: HttpDeliveries, given: dict[str, Any]) -> dict[str, Any]:
+    return {"dropped": deliveries.drop(count=given.get("count"))}
 
 
-def _replay(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    return {"replayed": _needed(deliveries).replay(given["event"])}
+def _replay(engine: Engine, deliveries: HttpDeliveries, given: dict[str, Any]) -> dict[str, Any]:
+    return {"replayed": deliveries.replay(given["event"])}
 
 
-def _wait(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    return {"idle": _needed(deliveries).wait(float(given.get("seconds", 10)))}
+def _wait(engine: Engine, deliveries: HttpDeliveries, given: dict[str, Any]) -> dict[str, Any]:
+    return {"idle": deliveries.wait(float(given.get("seconds", 10)))}
 
 
-def _fault(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
+def _fault(engine: Engine, deliveries: HttpDeliveries, given: dict[str, Any]) -> dict[str, Any]:
     with engine.lock:
         engine.faults.append(Fault(**given))
         return {"faults": len(engine.faults)}
 
 
-def _mend(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
+def _mend(engine: Engine, deliveries: HttpDeliveries, given: dict[str, Any]) -> dict[str, Any]:
     with engine.lock:
         engine.faults.clear()
     return {}
 
 
-def _reset(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
+def _reset(engine: Engine, deliveries: HttpDeliveries, given: dict[str, Any]) -> dict[str, Any]:
     engine.reset()
-    if deliveries is not None:
-        deliveries.drop()
+    deliveries.drop()
     return {}
 
 
-def _needed(deliveries: HttpDeliveries | None) -> HttpDeliveries:
-    if deliveries is None:
-        raise ValueError("The sandbox was started without --forward-to.")
-    return deliveries
-
-
-Control = Callable[[Engine, HttpDeliveries | None, dict[str, Any]], dict[str, Any]]
+Control = Callable[[Engine, HttpDeliveries, dict[str, Any]], dict[str, Any]]
 
 CONTROLS: dict[str, Control] = {
     "advance": _advance,

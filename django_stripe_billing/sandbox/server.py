@@ -22,9 +22,7 @@ class SandboxServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(
-        self, engine: Engine, deliveries: HttpDeliveries | None, *, host: str, port: int
-    ) -> None:
+    def __init__(self, engine: Engine, deliveries: HttpDeliveries, *, host: str, port: int) -> None:
         super().__init__((host, port), _Handler)
         self.engine = engine
         self.deliveries = deliveries
@@ -36,14 +34,12 @@ class SandboxServer(ThreadingHTTPServer):
         """Serve until `stop` is called; the clock ticks meanwhile."""
         ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
         ticker.start()
-        if self.deliveries is not None:
-            self.deliveries.start()
+        self.deliveries.start()
         try:
             self.serve_forever(poll_interval=0.1)
         finally:
             self._stopping.set()
-            if self.deliveries is not None:
-                self.deliveries.stop()
+            self.deliveries.stop()
             self.server_close()
 
     def _tick(self) -> None:
@@ -100,8 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
         if page.location:
             headers["Location"] = page.location
-            if self.server.deliveries is not None:  # Stripe's page waits for the endpoint, too
-                self.server.deliveries.wait(10)
+            self.server.deliveries.wait(10)  # Stripe's page waits for the endpoint, too
         self._send(page.status, page.body.encode(), headers)
 
     def _find_page(self, method: str, path: str, form: dict[str, str]) -> Page:

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from django_stripe_billing.sandbox import Engine, sign
+from django_stripe_billing.sandbox import Engine, SandboxError, sign
 from django_stripe_billing.sandbox.deliveries import HttpDeliveries
 from django_stripe_billing.sandbox.server import SandboxServer
 
@@ -285,3 +285,105 @@ def test_the_front_page_lists_the_events(running):
     status, _, page = fetch(server.url + "/")
     assert status == 200
     assert "product.created" in page
+
+
+def endpoint_of(server, endpoint, **values):
+    params = {"url": endpoint.url, "enabled_events": ["*"], **values}
+    return server.engine.call("POST", "/v1/webhook_endpoints", params)
+
+
+@pytest.fixture
+def other():
+    """A second endpoint."""
+    endpoint = Endpoint()
+    thread = threading.Thread(target=endpoint.serve_forever, args=(0.05,))
+    thread.start()
+    yield endpoint
+    endpoint.shutdown()
+    endpoint.server_close()
+    thread.join()
+
+
+def told(endpoint):
+    return [json.loads(body)["type"] for _, _, body in endpoint.taken]
+
+
+def test_a_webhook_endpoint_is_sent_the_events_it_wants_with_its_own_secret(running, other):
+    server, first = running
+    made = endpoint_of(server, other, enabled_events=["product.created"])
+    path = f"/v1/webhook_endpoints/{made['id']}"
+    assert made["secret"].startswith("whsec_")
+    assert "secret" not in server.engine.call("GET", path)
+
+    def add():
+        server.engine.call("POST", "/v1/customers", {})
+        data = {"currency": "usd", "unit_amount": 100, "product_data": {"name": "Pro"}}
+        server.engine.call("POST", "/v1/prices", data)
+
+    add()
+    assert server.deliveries.wait(20)
+    assert told(other) == ["product.created"]
+    assert told(first) == ["customer.created", "product.created", "price.created"]
+    (_, signature, body) = other.taken[0]
+    stamp = int(signature.partition(",")[0].removeprefix("t="))
+    assert signature == sign(body, secret=made["secret"], timestamp=stamp)
+    assert json.loads(body)["pending_webhooks"] == 2
+    server.engine.call("POST", path, {"disabled": True})
+    add()
+    server.engine.call("POST", path, {"disabled": False, "enabled_events": ["price.created"]})
+    add()
+    assert server.deliveries.wait(20)
+    server.engine.call("DELETE", path)
+    add()
+    assert server.deliveries.wait(20)
+    assert told(other) == ["product.created", "price.created"]
+
+
+def test_events_are_found_by_whether_every_endpoint_has_taken_them(running, other):
+    server, _ = running
+    other.refusals = 10_000
+    endpoint_of(server, other, enabled_events=["product.created", "price.created"])
+    Shop(server.engine)
+
+    def found(**params):
+        return {row["type"] for row in server.engine.call("GET", "/v1/events", params)["data"]}
+
+    for _ in range(200):
+        if "customer.created" in found(delivery_success=True):
+            break
+        time.sleep(0.05)
+    assert found(delivery_success=False) == {"product.created", "price.created"}
+    assert "product.created" not in found(delivery_success=True)
+    assert found(types=["price.created", "customer.created"]) == {
+        "price.created",
+        "customer.created",
+    }
+    assert found(type="product.*") == {"product.created"}
+    assert found(created={"gt": server.engine.now + 10}) == set()
+
+
+@pytest.mark.parametrize(
+    ("values", "param"),
+    [
+        ({"url": "ftp://example.com"}, "url"),
+        ({"enabled_events": ["*", "product.created"]}, "enabled_events"),
+        ({"enabled_events": ["product.exploded"]}, "enabled_events[0]"),
+        ({"api_version": "2024-06-20"}, "api_version"),
+    ],
+)
+def test_a_webhook_endpoint_that_stripe_would_refuse_is_refused(values, param):
+    params = {"url": "https://example.com/hook", "enabled_events": ["*"], **values}
+    with pytest.raises(SandboxError) as refusal:
+        Engine().call("POST", "/v1/webhook_endpoints", params)
+    assert (refusal.value.status, refusal.value.param) == (400, param)
+
+
+def test_an_endpoint_of_connected_accounts_is_told_of_theirs_only(running, other):
+    server, _ = running
+    endpoint_of(server, other, connect=True)
+    Shop(server.engine)
+    server.engine.emit("product.created", {"id": "prod_1"}, account="acct_1")
+    server.engine.tick()
+    assert server.deliveries.wait(20)
+    assert told(other) == ["product.created"]
+    assert json.loads(other.taken[0][2])["account"] == "acct_1"

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 SHOWN = 100
 
 
-def answer(engine: Engine, deliveries: HttpDeliveries | None) -> Page:
+def answer(engine: Engine, deliveries: HttpDeliveries) -> Page:
     """The newest events and whether the endpoint has taken them."""
-    statuses = {entry.event["id"]: entry.statuses for entry in deliveries.log} if deliveries else {}
+    statuses = {entry.event["id"]: entry.statuses for entry in deliveries.log}
     with engine.lock:
         events = engine.events[-SHOWN:][::-1]
         rows = "".join(

@@ -29,6 +29,7 @@ from . import (
     setup_intents,
     subscription_items,
     subscriptions,
+    webhook_endpoints,
 )
 
 _MODULES = (
@@ -57,6 +58,7 @@ _MODULES = (
     setup_intents,
     subscription_items,
     subscriptions,
+    webhook_endpoints,
 )
 
 ROUTES = [route for module in _MODULES for route in routes(module.OPERATIONS)]
