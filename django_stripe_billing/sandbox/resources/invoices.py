@@ -89,7 +89,9 @@ def payer(engine: Engine, subscription: StripeObject) -> str | None:
     if subscription["default_payment_method"]:
         return str(subscription["default_payment_method"])
     customer = engine.state.objects.get(subscription["customer"])
-    found = customer and customer["invoice_settings"]["default_payment_method"]
+    found = customer and (
+        customer["invoice_settings"]["default_payment_method"] or customer["default_source"]
+    )
     return str(found) if found else None
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..cards import DECLINES
 from ..errors import SandboxError, declined
 from ..state import StripeObject
-from . import charges, disputes, payment_methods
+from . import bank_transfers, charges, disputes, payment_methods
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -61,6 +61,9 @@ def attempt(
     """Ask the bank for an intent's amount; `off_session`: nobody is there to authenticate."""
     intent["payment_method"] = method["id"]
     intent["next_action"] = intent["last_payment_error"] = None
+    if method["type"] == "customer_balance":
+        bank_transfers.wait(engine, intent)
+        return tell(engine, Outcome(intent=intent))
     asks = payment_methods.needs_authentication(engine, method["id"])
     if asks and not off_session:
         intent["status"] = "requires_action"
@@ -180,7 +183,7 @@ def settle(engine: Engine, intent_id: str, *, succeeds: bool | None = None) -> N
 def authenticate(engine: Engine, intent_id: str, *, succeeds: bool = True) -> Outcome:
     """The customer passes 3D Secure, or fails it. Raises SandboxError when nobody asked for it."""
     intent = engine.state.get("payment_intent", intent_id, called="payment_intent")
-    if intent["status"] != "requires_action":
+    if intent["status"] != "requires_action" or bank_transfers.waits(intent):
         raise SandboxError(
             f"This PaymentIntent does not wait for authentication: its status is"
             f" {intent['status']}.",

@@ -90,6 +90,8 @@ def create(call: Call) -> StripeObject:
     method = None
     if params.get("payment_method"):
         method = _own_method(engine, params["payment_method"], params.get("customer"))
+    elif params.get("payment_method_data"):
+        method = payment_methods.make(engine, params["payment_method_data"])
     intent = add(engine, params)
     if method is not None:
         intent["payment_method"], intent["status"] = method["id"], "requires_confirmation"
@@ -135,6 +137,9 @@ def confirm(call: Call) -> StripeObject:
     if call.params.get("payment_method"):
         method = _own_method(call.engine, call.params["payment_method"], intent["customer"])
         intent["payment_method"] = method["id"]
+    elif call.params.get("payment_method_data"):
+        made = payment_methods.make(call.engine, call.params["payment_method_data"])
+        intent["payment_method"] = made["id"]
     _take(call, intent)
     _confirm(call, intent)
     return intent

@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 
 
 def create(call: Call) -> StripeObject:
-    engine, params = call.engine, call.params
+    return make(call.engine, call.params)
+
+
+def make(engine: Engine, params: dict[str, Any]) -> StripeObject:
+    """A new payment method. Raises SandboxError."""
     kind = params.get("type", "card")
     if kind == "sepa_debit":
         return add_sepa(engine, params)
+    if kind == "customer_balance":
+        return engine.state.add(build(engine, kind, {}, params))
     if kind != "card":
-        raise SandboxError(f"The sandbox knows card and sepa_debit, not {kind}.", param="type")
+        raise SandboxError(
+            f"The sandbox knows card, sepa_debit and customer_balance, not {kind}.", param="type"
+        )
     card = params.get("card") or {}
     if "number" in card:
         number = "".join(str(card["number"]).split())
@@ -41,11 +49,14 @@ def create(call: Call) -> StripeObject:
     return add(engine, name, params=params)
 
 
-def add(engine: Engine, name: str, *, params: dict[str, Any] | None = None) -> StripeObject:
-    """A new card; `name` as in CARDS."""
+def add(
+    engine: Engine, name: str, *, params: dict[str, Any] | None = None, method_id: str = ""
+) -> StripeObject:
+    """A new card; `name` as in CARDS, `method_id` for an id of its own."""
     params = params or {}
     details = card_details(CARDS[name], params.get("card") or {})
-    method = engine.state.add(build(engine, "card", details, params))
+    built = build(engine, "card", details, params)
+    method = engine.state.add({**built, "id": method_id or built["id"]})
     engine.state.notes[method["id"]]["card"] = CARDS[name]
     return method
 

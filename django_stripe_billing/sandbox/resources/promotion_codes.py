@@ -21,9 +21,8 @@ _CODE = re.compile(r"[A-Za-z0-9-]{1,500}")
 
 def create(call: Call) -> StripeObject:
     engine, params = call.engine, call.params
-    promotion = params.get("promotion") or {"coupon": params.get("coupon", "")}
     coupon = engine.state.get(
-        "coupon", promotion.get("coupon", ""), param="promotion[coupon]", status=400
+        "coupon", params["promotion"].get("coupon", ""), param="promotion[coupon]", status=400
     )
     if not coupon["valid"]:
         raise SandboxError("The coupon is no longer valid.", param="promotion[coupon]")
