@@ -243,8 +243,7 @@ class Engine:
 
         Raises SandboxError when the card is declined, asks for 3D Secure, or the session is over.
         """
-        with self.lock, self._telling():
-            self._run_due()
+        with self.acting():
             session = checkout_completion.complete(
                 self,
                 session_id,
@@ -254,13 +253,19 @@ class Engine:
             )
             return copy.deepcopy(session)
 
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """Do something to the account that no request does; its events are told afterwards."""
+        with self.lock, self._telling():
+            self._run_due()
+            yield
+
     def authenticate(self, intent_id: str, *, succeeds: bool = True) -> StripeObject:
         """Pass 3D Secure for a payment or setup intent, as its hosted page does, or fail it.
 
         Raises SandboxError when the intent does not wait for it.
         """
-        with self.lock, self._telling():
-            self._run_due()
+        with self.acting():
             if intent_id.startswith("seti_"):
                 intent = setup_intents.authenticate(self, intent_id, succeeds=succeeds)
             else:
@@ -270,7 +275,7 @@ class Engine:
 
     def settle(self, intent_id: str, *, succeeds: bool | None = None) -> None:
         """Decide a delayed payment now: as its test account does, or as it is told."""
-        with self.lock, self._telling():
+        with self.acting():
             payment_attempts.settle(self, intent_id, succeeds=succeeds)
 
     # Events and time
@@ -325,8 +330,8 @@ class Engine:
 
     def tick(self) -> None:
         """Let happen what is due by now: renewals, ends of trials, expiries."""
-        with self.lock, self._telling():
-            self._run_due()
+        with self.acting():
+            pass
 
     def _run_due(self) -> None:
         while (due := self.state.pop_due(self.now)) is not None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from . import operator_controls
 from .deliveries import HttpDeliveries
 from .engine import Engine
-from .pages import checkout, overview, portal, three_d_secure
+from .pages import checkout, objects, overview, portal, three_d_secure
 from .pages.html import POLICY, Page, not_found
 
 LARGEST_BODY = 1_000_000
@@ -70,6 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         if path.startswith("/v1/"):
             self._api(method, body)
+        elif method != "GET" and not self._is_of_this_site():
+            self._send(403, b"Forms of other sites are refused.", {})
         elif path.startswith("/_sandbox/"):
             status, data = operator_controls.answer(
                 self.server.engine, self.server.deliveries, method, path, body
@@ -77,6 +79,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(status, json.dumps(data).encode(), {"Content-Type": "application/json"})
         else:
             self._page(method, path, body)
+
+    def _is_of_this_site(self) -> bool:
+        """Whether no other site in the operator's browser sent this."""
+        origin = self.headers.get("Origin")
+        return origin is None or urlsplit(origin).netloc == self.headers.get("Host")
 
     def _api(self, method: str, body: str) -> None:
         try:
@@ -96,7 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         }
         if page.location:
             headers["Location"] = page.location
-            self.server.deliveries.wait(10)  # Stripe's page waits for the endpoint, too
+            if path != "/":  # Stripe's pages wait for the endpoint, too
+                self.server.deliveries.wait(10)
         self._send(page.status, page.body.encode(), headers)
 
     def _find_page(self, method: str, path: str, form: dict[str, str]) -> Page:
@@ -108,8 +116,10 @@ class _Handler(BaseHTTPRequestHandler):
             return portal.answer(engine, name, method, form)
         if head == "/3ds":
             return three_d_secure.answer(engine, name, method, form)
-        if path == "/" and method == "GET":
-            return overview.answer(engine, self.server.deliveries)
+        if head == "/objects" and method == "GET":
+            return objects.answer(engine, name)
+        if path == "/":
+            return overview.answer(engine, self.server.deliveries, method, form)
         return not_found()
 
     def _send(self, status: int, body: bytes, headers: dict[str, Any]) -> None:

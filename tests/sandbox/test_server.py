@@ -15,6 +15,7 @@ from django_stripe_billing.sandbox.deliveries import HttpDeliveries
 from django_stripe_billing.sandbox.server import SandboxServer
 
 from .conftest import Shop
+from .test_payments import pay
 
 SECRET = "whsec_server"
 
@@ -387,3 +388,120 @@ def test_an_endpoint_of_connected_accounts_is_told_of_theirs_only(running, other
     assert server.deliveries.wait(20)
     assert told(other) == ["product.created"]
     assert json.loads(other.taken[0][2])["account"] == "acct_1"
+
+
+def press(server, action, **values):
+    return fetch(server.url + "/", {"action": action, **values})
+
+
+def test_the_operators_page_moves_the_clock_and_fails_the_next_payment(running):
+    server, _ = running
+    shop = Shop(server.engine)
+    before = server.engine.now
+    assert press(server, "advance", interval="month")[0] == 303
+    assert 28 <= (server.engine.now - before) / 86_400 <= 31.1
+    press(server, "decline", code="insufficient_funds")
+    assert "Will fail: insufficient_funds" in fetch(server.url)[2]
+    with pytest.raises(SandboxError):
+        pay(server.engine)
+    press(server, "decline", code="lost_card")
+    press(server, "decline", code="")
+    shop.subscribe()
+    page = fetch(server.url)[2]
+    assert "customer.subscription.created" in page
+    assert f'<a href="/objects/{shop.customer["id"]}">' in page
+    assert "<script" not in page
+    assert "style=" not in page
+
+
+def test_the_operators_page_refunds_disputes_and_decides(running):
+    server, _ = running
+    first, second = pay(server.engine), pay(server.engine)
+    press(server, "refund", charge=first["latest_charge"])
+    status, _, page = press(server, "refund", charge=first["latest_charge"])
+    assert (status, "has already been refunded" in page) == (400, True)
+    press(server, "dispute", charge=second["latest_charge"])
+    (dispute,) = server.engine.call("GET", "/v1/disputes")["data"]
+    press(server, "decide", dispute=dispute["id"], is_won="true")
+    assert server.engine.call("GET", f"/v1/disputes/{dispute['id']}")["status"] == "won"
+    page = fetch(server.url)[2]
+    assert "refunded" in page and "disputed" in page
+    method = server.engine.call(
+        "POST",
+        "/v1/payment_methods",
+        {"type": "sepa_debit", "sepa_debit": {"iban": "AT321904300235473204"}},
+    )
+    slow = pay(server.engine, method["id"], currency="eur")
+    press(server, "settle", payment_intent=slow["id"], succeeds="false")
+    assert "requires_payment_method" in fetch(server.url)[2]
+    for wrong in (
+        {"action": "explode"},
+        {"action": "refund", "charge": "ch_none"},
+        {"action": "dispute"},
+        {"action": "advance", "interval": "aeon"},
+    ):
+        assert fetch(server.url + "/", wrong)[0] == 400
+
+
+def test_the_operators_page_holds_drops_and_repeats_webhooks(running):
+    server, endpoint = running
+    press(server, "hold", holding="true")
+    pay(server.engine)
+    page = fetch(server.url)[2]
+    assert "3 waiting, held back" in page
+    assert "Drop the 3 that wait" in page
+    press(server, "drop")
+    press(server, "hold", holding="false")
+    press(server, "replay", event=server.engine.events[0]["id"])
+    assert server.deliveries.wait(20)
+    assert told(endpoint) == ["payment_intent.created"]
+    assert server.engine.events[0]["type"] == "payment_intent.created"
+
+
+def test_an_object_has_a_page_with_links_and_events(running):
+    server, _ = running
+    customer = server.engine.call("POST", "/v1/customers", {"name": "<script>alert(1)</script>"})
+    intent = pay(server.engine, customer=customer["id"])
+    page = fetch(f"{server.url}/objects/{intent['id']}")[2]
+    assert f'<a href="/objects/{customer["id"]}">' in page
+    assert "payment_intent.succeeded" in page
+    assert "<script>" not in fetch(f"{server.url}/objects/{customer['id']}")[2]
+    assert "<script>" not in fetch(server.url)[2]
+    assert fetch(f"{server.url}/objects/none")[0] == 404
+
+
+def test_forms_of_other_sites_are_refused(running):
+    server, _ = running
+    pay(server.engine)
+    for path, origin, status in (
+        ("/", "https://evil.example", 403),
+        ("/", "null", 403),
+        ("/_sandbox/reset", "https://evil.example", 403),
+        ("/_sandbox/mend", server.url, 200),
+    ):
+        request = urllib.request.Request(
+            server.url + path, data=b"", headers={"Origin": origin}, method="POST"
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                assert answer.status == status
+        except urllib.error.HTTPError as error:
+            with error:
+                assert error.code == status
+    assert server.engine.events
+
+
+def test_the_controls_do_what_the_page_does(running):
+    server, _ = running
+    intent = pay(server.engine)
+    opened = control(server, "dispute", charge=intent["latest_charge"])["dispute"]
+    assert control(server, "decide", dispute=opened, is_won=False) == {"status": "lost"}
+    waiting = pay(server.engine, "pm_card_threeDSecure2Required")
+    done = control(server, "authenticate", intent=waiting["id"])
+    assert done == {"status": "succeeded"}
+    made = control(server, "refund", charge=pay(server.engine)["latest_charge"], amount=100)
+    assert server.engine.call("GET", f"/v1/refunds/{made['refund']}")["amount"] == 100
+    assert control(server, "decline", code="lost_card") == {"declines": ["lost_card"]}
+    control(server, "reset")
+    assert pay(server.engine)["status"] == "succeeded"
+    assert fetch(f"{server.url}/_sandbox/decline", {"code": "x"})[0] == 400
