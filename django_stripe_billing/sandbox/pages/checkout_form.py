@@ -35,7 +35,8 @@ def form_page(
     """The open session as a form."""
     values = form or {}
     shown = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
-    content = f"""<form method="post" class="two">
+    content = f"""<form id="promotion" method="post"></form><form method="post" class="two">
+<button class="default" type="submit" name="action" value="pay" tabindex="-1"></button>
 <section>{_summary(engine, session)}</section>
 <section><h1>{_heading(session)}</h1>{shown}{_fields(session, values)}
 <button class="wide" type="submit" name="action" value="pay">{_button(engine, session)}</button>
@@ -132,14 +133,14 @@ def _promotion(session: StripeObject) -> str:
         return ""
     if session["discounts"]:
         return (
-            '<button class="plain" type="submit" name="action" value="remove"'
-            " formnovalidate>Remove the promotion code</button>"
+            '<button class="plain" type="submit" form="promotion" name="action" value="remove">'
+            "Remove the promotion code</button>"
         )
     return (
         '<label for="promotion_code">Promotion code</label>'
-        '<input id="promotion_code" name="promotion_code" autocomplete="off">'
-        '<button class="plain" type="submit" name="action" value="promotion"'
-        " formnovalidate>Apply</button>"
+        '<input id="promotion_code" form="promotion" name="promotion_code" autocomplete="off">'
+        '<button class="plain" type="submit" form="promotion" name="action" value="promotion">'
+        "Apply</button>"
     )
 
 
