@@ -246,6 +246,38 @@ def test_the_portal_cancels_keeps_and_switches(running):
     assert fetch(f"{server.url}/p/session/guessed")[0] == 404
 
 
+def test_the_portal_updates_the_card_and_lists_invoices(running):
+    server, _ = running
+    shop = Shop(server.engine)
+    done = server.engine.complete_checkout(shop.checkout()["id"])
+    back = {"type": "redirect", "redirect": {"return_url": "https://example.com/thanks"}}
+    session = shop.call(
+        "POST",
+        "/v1/billing_portal/sessions",
+        {
+            "customer": shop.customer["id"],
+            "flow_data": {"type": "payment_method_update", "after_completion": back},
+        },
+    )
+    assert session["flow"]["type"] == "payment_method_update"
+    page = fetch(session["url"])[2]
+    assert "Visa ending in 4242" in page
+    assert "20.00 USD" in page
+    assert fetch(session["url"], {"action": "card", "card_number": "1"})[0] == 400
+    refused = fetch(session["url"], {"action": "card", "card_number": "4000000000000002"})
+    assert (refused[0], "declined" in refused[2]) == (400, True)
+    card = {"action": "card", "card_number": "5555 5555 5555 4444"}
+    status, headers, _ = fetch(session["url"], card)
+    assert (status, headers["Location"]) == (303, "https://example.com/thanks")
+    assert "Mastercard ending in 4444" in fetch(session["url"])[2]
+    subscription = shop.read({"id": done["subscription"]})
+    customer = shop.call("GET", f"/v1/customers/{shop.customer['id']}")
+    assert (
+        subscription["default_payment_method"]
+        == customer["invoice_settings"]["default_payment_method"]
+    )
+
+
 def test_the_operator_holds_drops_replays_and_moves_the_clock(running):
     server, endpoint = running
     control(server, "hold", holding=True)
