@@ -219,8 +219,9 @@ def test_automatic_tax_wants_an_address_or_leave_to_store_one(shop, book):
         buy(shop, book, **taxed)
     assert refusal.value.code == "customer_tax_location_invalid"
     session = buy(shop, book, **taxed, customer_update={"address": "auto"})
-    assert session["automatic_tax"]["enabled"] is True
-    shop.engine.complete_checkout(session["id"])
+    assert session["automatic_tax"]["status"] == "requires_location_inputs"
+    done = shop.engine.complete_checkout(session["id"])
+    assert done["automatic_tax"]["status"] == "complete"
 
 
 def test_lines_by_price_data_make_a_price(shop):

@@ -1,8 +1,10 @@
 """Payment intents, charges and setup intents, with Stripe's test cards."""
 
 import pytest
+import stripe
 
 from django_stripe_billing.sandbox import SandboxError
+from django_stripe_billing.stripe_api import CallableHTTPClient
 
 
 def pay(engine, card="pm_card_visa", **values):
@@ -281,3 +283,26 @@ def test_a_subscription_is_charged_by_payment_intents(shop):
     assert (intent["amount"], intent["status"]) == (2000, "succeeded")
     assert shop.read(subscription)["status"] == "active"
     assert "charge.succeeded" in shop.types()
+
+
+def test_stripe_python_pays_is_declined_refunds_and_discounts(engine):
+    http_client = CallableHTTPClient(engine.handle)
+    client = stripe.StripeClient("sk_test_sandbox", http_client=http_client)
+    params = {"amount": 500, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
+    intent = client.v1.payment_intents.create({**params, "expand": ["latest_charge"]})
+    assert intent.latest_charge.outcome.type == "authorized"
+    refund = client.v1.refunds.create({"payment_intent": intent.id, "amount": 200})
+    assert (refund.status, refund.amount) == ("succeeded", 200)
+    with pytest.raises(stripe.CardError) as refusal:
+        client.v1.payment_intents.create({**params, "payment_method": "pm_card_chargeDeclined"})
+    assert (refusal.value.code, refusal.value.http_status) == ("card_declined", 402)
+    assert refusal.value.error.payment_intent.status == "requires_payment_method"
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        client.v1.refunds.create({"payment_intent": intent.id, "amount": 400})
+    assert refusal.value.param == "amount"
+    coupon = client.v1.coupons.create({"percent_off": 12.5, "duration": "once"})
+    assert client.v1.coupons.retrieve(coupon.id).percent_off == 12.5
+    endpoint = client.v1.webhook_endpoints.create(
+        {"url": "https://example.com/hook", "enabled_events": ["charge.refunded"]}
+    )
+    assert endpoint.secret.startswith("whsec_")

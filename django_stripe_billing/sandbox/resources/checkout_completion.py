@@ -259,6 +259,8 @@ def _set_up(engine: Engine, session: StripeObject, method: StripeObject | None) 
 def _finish(engine: Engine, session: StripeObject, *, payment_status: str) -> None:
     session["status"], session["url"] = "complete", None
     session["payment_status"] = payment_status
+    if session["automatic_tax"]["enabled"]:
+        session["automatic_tax"]["status"] = "complete"
     engine.emit("checkout.session.completed", session)
 
 

@@ -72,12 +72,12 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
             payment_methods.attach_to(engine, attached, customer_id)
         if params.get("source"):
             sources.add(engine, customer, params["source"])
+        if params.get("coupon"):  # older API versions; the command line tool sends it
+            discounts.set_on_customer(engine, customer, params["coupon"])
     except Exception:
         engine.state.remove(customer)
         raise
     _take_invoice_settings(engine, customer, params, just_attached=attached)
-    if params.get("coupon"):  # older API versions; the command line tool sends it
-        discounts.set_on_customer(engine, customer, params["coupon"])
     engine.emit("customer.created", customer)
     return customer
 
