@@ -17,11 +17,11 @@ from typing import Any
 
 from . import form, parameters
 from .clock import Clock, SystemClock
-from .errors import InvalidParameterError, SandboxError
+from .errors import PLAIN_IN_ERRORS, InvalidParameterError, SandboxError
 from .expand import expand
 from .faults import Fault
 from .idempotency import Keys
-from .resources import INCLUDE, ROUTES, checkout_sessions
+from .resources import INCLUDE, ROUTES, checkout_completion, payment_attempts, setup_intents
 from .resources.events import build_event
 from .routes import Call, match
 from .state import State, StripeObject
@@ -30,6 +30,9 @@ API_VERSION = "2026-10-28.endive"
 
 _KEY = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{4,}")
 _VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?(;.*)?")
+
+
+Subscriber = Callable[[StripeObject], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,7 @@ class Engine:
         self.api_version = api_version
         """The version that events are written in."""
         self.lock = threading.RLock()
-        self._subscribers: list[Callable[[StripeObject], None]] = []
+        self._subscribers: list[tuple[Subscriber, Callable[[StripeObject], int]]] = []
         self._seed = seed
         self.reset()
 
@@ -132,6 +135,7 @@ class Engine:
                 code=error.get("code", ""),
                 param=error.get("param", ""),
                 decline_code=error.get("decline_code", ""),
+                details={name: error[name] for name in error.keys() - PLAIN_IN_ERRORS},
             )
         return data
 
@@ -226,25 +230,74 @@ class Engine:
         return self._response(fault.status, encoded)
 
     def complete_checkout(
-        self, session_id: str, *, payment_method: str = "pm_card_visa"
+        self,
+        session_id: str,
+        *,
+        payment_method: str = "pm_card_visa",
+        email: str = "",
+        is_authenticated: bool = False,
     ) -> StripeObject:
-        """Pay an open Checkout Session, as its hosted page does. Raises SandboxError."""
+        """Pay an open Checkout Session, as its hosted page does.
+
+        `is_authenticated`: the customer passes 3D Secure, should the card ask for it.
+
+        Raises SandboxError when the card is declined, asks for 3D Secure, or the session is over.
+        """
+        with self.acting():
+            session = checkout_completion.complete(
+                self,
+                session_id,
+                payment_method=payment_method,
+                email=email,
+                is_authenticated=is_authenticated,
+            )
+            return copy.deepcopy(session)
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """Do something to the account that no request does; its events are told afterwards."""
         with self.lock, self._telling():
             self._run_due()
-            return copy.deepcopy(
-                checkout_sessions.complete(self, session_id, payment_method=payment_method)
-            )
+            yield
+
+    def authenticate(self, intent_id: str, *, succeeds: bool = True) -> StripeObject:
+        """Pass 3D Secure for a payment or setup intent, as its hosted page does, or fail it.
+
+        Raises SandboxError when the intent does not wait for it.
+        """
+        with self.acting():
+            if intent_id.startswith("seti_"):
+                intent = setup_intents.authenticate(self, intent_id, succeeds=succeeds)
+            else:
+                outcome = payment_attempts.authenticate(self, intent_id, succeeds=succeeds)
+                intent = outcome.intent
+            return copy.deepcopy(intent)
+
+    def settle(self, intent_id: str, *, succeeds: bool | None = None) -> None:
+        """Decide a delayed payment now: as its test account does, or as it is told."""
+        with self.acting():
+            payment_attempts.settle(self, intent_id, succeeds=succeeds)
 
     # Events and time
 
-    def subscribe(self, subscriber: Callable[[StripeObject], None]) -> None:
-        """Call a function with each event, after the request that made it."""
-        self._subscribers.append(subscriber)
+    def subscribe(
+        self, subscriber: Subscriber, *, targets: Callable[[StripeObject], int] = lambda event: 1
+    ) -> None:
+        """Call a function with each event, after the request that made it.
+
+        `targets` says how many deliveries it makes of an event: its `pending_webhooks`.
+        """
+        self._subscribers.append((subscriber, targets))
 
     def emit(
-        self, event_type: str, obj: StripeObject, *, previous: StripeObject | None = None
+        self,
+        event_type: str,
+        obj: StripeObject,
+        *,
+        previous: StripeObject | None = None,
+        account: str = "",
     ) -> None:
-        """Make an event about an object as it is now."""
+        """Make an event about an object as it is now; `account`: of a connected account."""
         event = build_event(
             self,
             event_type,
@@ -253,6 +306,9 @@ class Engine:
             request_id=self._request_id,
             idempotency_key=self._idempotency_key,
         )
+        if account:
+            event["account"] = account
+        event["pending_webhooks"] = sum(targets(event) for _, targets in self._subscribers)
         self.events.append(event)
         self._untold.append(event)
 
@@ -266,15 +322,16 @@ class Engine:
             self.emit(event_type, obj, previous=previous)
 
     def mark_delivered(self, event_id: str) -> None:
-        """Every endpoint has taken the event."""
+        """One more endpoint has taken the event."""
         with self.lock:
-            if event_id in self.state.objects:
-                self.state.objects[event_id]["pending_webhooks"] = 0
+            event = self.state.objects.get(event_id)
+            if event is not None and event["pending_webhooks"] > 0:
+                event["pending_webhooks"] -= 1
 
     def tick(self) -> None:
         """Let happen what is due by now: renewals, ends of trials, expiries."""
-        with self.lock, self._telling():
-            self._run_due()
+        with self.acting():
+            pass
 
     def _run_due(self) -> None:
         while (due := self.state.pop_due(self.now)) is not None:
@@ -287,7 +344,7 @@ class Engine:
         finally:
             untold, self._untold = self._untold, []
             for event in untold:
-                for subscriber in self._subscribers:
+                for subscriber, _ in self._subscribers:
                     subscriber(copy.deepcopy(event))
 
 

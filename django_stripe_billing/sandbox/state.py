@@ -44,6 +44,8 @@ class State:
     """What Stripe knows and does not show, by id."""
     subscriptions_of: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Subscription ids by customer id."""
+    declines: list[str] = field(default_factory=list)
+    """Decline codes with which the next charges fail, whatever the card: the operator's wish."""
     _due: list[tuple[int, int, Due]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -51,9 +53,9 @@ class State:
         self._ticket = itertools.count()
         self.account_id = "acct_" + random.Random(f"account {self.seed}").randbytes(8).hex()  # noqa: S311 - ids of a sandbox
 
-    def new_id(self, prefix: str, *, length: int = 14) -> str:
+    def new_id(self, prefix: str, *, length: int = 14, alphabet: str = _ALPHABET) -> str:
         """An id that reads like Stripe's."""
-        return prefix + "".join(self._random.choices(_ALPHABET, k=length))
+        return prefix + "".join(self._random.choices(alphabet, k=length))
 
     def add(self, obj: StripeObject) -> StripeObject:
         self.objects[obj["id"]] = obj

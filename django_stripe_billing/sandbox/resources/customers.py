@@ -8,7 +8,7 @@ from ..errors import missing
 from ..lists import created_in, equal, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import payment_methods, subscriptions
+from . import discounts, payment_methods, sources, subscriptions
 from .metadata import merged, take
 
 if TYPE_CHECKING:
@@ -67,12 +67,16 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     if "payment_method" in params:
         attached = payment_methods.resolve(engine, params["payment_method"], param="payment_method")
     engine.state.add(customer)
-    if attached is not None:
-        try:
+    try:
+        if attached is not None:
             payment_methods.attach_to(engine, attached, customer_id)
-        except Exception:
-            engine.state.remove(customer)
-            raise
+        if params.get("source"):
+            sources.add(engine, customer, params["source"])
+        if params.get("coupon"):  # older API versions; the command line tool sends it
+            discounts.set_on_customer(engine, customer, params["coupon"])
+    except Exception:
+        engine.state.remove(customer)
+        raise
     _take_invoice_settings(engine, customer, params, just_attached=attached)
     engine.emit("customer.created", customer)
     return customer
@@ -108,6 +112,8 @@ def update(call: Call) -> StripeObject:
     with call.engine.changing(customer, "customer.updated"):
         take(customer, call.params, *FIELDS)
         _take_invoice_settings(call.engine, customer, call.params)
+        if "coupon" in call.params:
+            discounts.set_on_customer(call.engine, customer, call.params["coupon"])
     return customer
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..lists import created_in, equal, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import payment_methods
+from . import discounts, payment_intents
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -23,6 +23,7 @@ def bill(engine: Engine, subscription: StripeObject, *, reason: str, is_free: bo
     """
     customer = engine.state.objects[subscription["customer"]]
     invoice = _build(engine, subscription, customer, reason=reason, is_free=is_free)
+    discounts.apply_to_invoice(engine, invoice, subscription)
     engine.state.add(invoice)
     customer["next_invoice_sequence"] += 1
     subscription["latest_invoice"] = invoice["id"]
@@ -42,7 +43,7 @@ def bill(engine: Engine, subscription: StripeObject, *, reason: str, is_free: bo
 
 def collect(engine: Engine, invoice: StripeObject, *, method_id: str | None) -> bool:
     """Try to charge an open invoice; whether it is paid now."""
-    is_paid = invoice["amount_due"] == 0 or payment_methods.is_charged(engine, method_id)
+    is_paid = invoice["amount_due"] == 0 or _charge(engine, invoice, method_id)
     with engine.changing(invoice, "invoice.updated"):
         invoice["attempted"] = True
         if invoice["amount_due"]:
@@ -57,6 +58,20 @@ def collect(engine: Engine, invoice: StripeObject, *, method_id: str | None) -> 
     ):
         engine.emit(event_type, invoice)
     return is_paid
+
+
+def _charge(engine: Engine, invoice: StripeObject, method_id: str | None) -> bool:
+    notes = engine.state.notes[invoice["id"]]
+    outcome = payment_intents.charge(
+        engine,
+        customer_id=invoice["customer"],
+        method_id=method_id,
+        amount=invoice["amount_remaining"],
+        currency=invoice["currency"],
+        intent=engine.state.objects.get(notes.get("payment_intent", "")),
+    )
+    notes["payment_intent"] = outcome.intent["id"]
+    return outcome.status == "succeeded"
 
 
 def void(engine: Engine, invoice: StripeObject) -> None:
@@ -74,7 +89,9 @@ def payer(engine: Engine, subscription: StripeObject) -> str | None:
     if subscription["default_payment_method"]:
         return str(subscription["default_payment_method"])
     customer = engine.state.objects.get(subscription["customer"])
-    found = customer and customer["invoice_settings"]["default_payment_method"]
+    found = customer and (
+        customer["invoice_settings"]["default_payment_method"] or customer["default_source"]
+    )
     return str(found) if found else None
 
 

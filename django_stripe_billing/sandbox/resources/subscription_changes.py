@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError
 from ..routes import Call
 from ..state import StripeObject
-from . import active_entitlements, lifecycle, payment_methods, subscription_items
+from . import active_entitlements, discounts, lifecycle, payment_methods, subscription_items
 from .metadata import take
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def update(call: Call) -> StripeObject:
 
 
 def _take_details(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
+    if "discounts" in params:
+        discounts.set_on_subscription(engine, subscription, params["discounts"])
     given = params.get("cancellation_details") or {}
     subscription["cancellation_details"].update(
         {key: value or None for key, value in given.items()}

@@ -9,7 +9,14 @@ from ..lists import created_in, equal, paginate
 from ..periods import DAY
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import active_entitlements, invoices, lifecycle, payment_methods, subscription_items
+from . import (
+    active_entitlements,
+    discounts,
+    invoices,
+    lifecycle,
+    payment_methods,
+    subscription_items,
+)
 from .lifecycle import TERMINAL
 from .lifecycle import end as end
 from .metadata import merged
@@ -46,7 +53,7 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     needs_payment = (
         subscription["trial_end"] is None
         and subscription["collection_method"] == "charge_automatically"
-        and any((item["price"]["unit_amount"] or 0) * (item["quantity"] or 0) for item in items)
+        and discounts.leaves_to_pay(engine, subscription, params.get("discounts"))
     )
     if needs_payment and payer is None and behavior != "default_incomplete":
         raise SandboxError(
@@ -59,6 +66,7 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     state.add(subscription)
     state.subscriptions_of[customer["id"]].append(subscription["id"])
     customer["currency"] = customer["currency"] or subscription["currency"]
+    discounts.set_on_subscription(engine, subscription, params.get("discounts"))
     _begin(engine, subscription, waits=needs_payment and behavior == "default_incomplete")
     engine.emit("customer.subscription.created", subscription)
     lifecycle.warn_of_trial_end(engine, subscription)
