@@ -10,10 +10,10 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Literal
 
 from . import form, parameters
 from .clock import Clock, SystemClock
@@ -21,12 +21,15 @@ from .errors import InvalidParameterError, SandboxError
 from .expand import expand
 from .faults import Fault
 from .idempotency import Keys
-from .resources import INCLUDE, ROUTES, checkout_sessions
+from .resources import INCLUDE, ROUTES, checkout_sessions, test_clocks
 from .resources.events import build_event
 from .routes import Call, match
 from .state import State, StripeObject
 
 API_VERSION = "2026-10-28.endive"
+RETRY_DAYS = (3, 5, 7)
+
+EndOfDunning = Literal["cancel", "unpaid", "past_due", "pause"]
 
 _KEY = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{4,}")
 _VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?(;.*)?")
@@ -54,12 +57,18 @@ class Engine:
         seed: int = 0,
         base_url: str = "http://sandbox.invalid",
         api_version: str = API_VERSION,
+        retry_days: tuple[int, ...] = RETRY_DAYS,
+        end_of_dunning: EndOfDunning = "cancel",
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.base_url = base_url
         """Where the hosted pages are, without a trailing slash."""
         self.api_version = api_version
         """The version that events are written in."""
+        self.retry_days = retry_days
+        """Days after the first failure on which an invoice is tried again."""
+        self.end_of_dunning: EndOfDunning = end_of_dunning
+        """What becomes of a subscription after the last attempt."""
         self.lock = threading.RLock()
         self._subscribers: list[Callable[[StripeObject], None]] = []
         self._seed = seed
@@ -74,13 +83,33 @@ class Engine:
             self.requests: list[tuple[str, str]] = []
             self.events: list[StripeObject] = []
             self._untold: list[StripeObject] = []
+            self._moment: int | None = None
             self._request_id: str | None = None
             self._idempotency_key: str | None = None
 
     @property
     def now(self) -> int:
-        """Whole seconds of the sandbox's clock."""
-        return int(self.clock.now())
+        """Whole seconds of the clock that the present work goes by.
+
+        That is the sandbox's clock or a test clock; while something due happens, its own moment.
+        """
+        return int(self.clock.now()) if self._moment is None else self._moment
+
+    @contextmanager
+    def on_clock(self, test_clock: str | None, *, moment: int | None = None) -> Iterator[None]:
+        """Work by a test clock (None: the sandbox's own), at a moment or at its present time."""
+        held = self.state.clock, self._moment
+        self.state.clock, self._moment = test_clock, moment
+        if test_clock is not None and moment is None:
+            self._moment = self.state.objects[test_clock]["frozen_time"]
+        try:
+            yield
+        finally:
+            self.state.clock, self._moment = held
+
+    def on_clock_of(self, object_id: str) -> AbstractContextManager[None]:
+        """Work by the clock that an object hangs on."""
+        return self.on_clock(self.state.clock_of.get(object_id))
 
     # Requests
 
@@ -173,8 +202,9 @@ class Engine:
         params = parameters.read(route.name, given, is_tolerant=is_tolerant)
         paths = params.pop("expand", None) or []
         call = Call(engine=self, ids=ids, params=params, is_tolerant=is_tolerant)
-        answer = copy.deepcopy(route.operation(call))
-        expand(answer, paths, find=self._copy_of, include=self._included)
+        with self.on_clock(test_clocks.named_by(self.state, ids, params)):
+            answer = copy.deepcopy(route.operation(call))
+            expand(answer, paths, find=self._copy_of, include=self._included)
         return answer
 
     def _authorise(self, headers: Mapping[str, str]) -> None:
@@ -199,7 +229,7 @@ class Engine:
     def _response(self, status: int, body: bytes, *, replayed: bool = False) -> Response:
         headers = {
             "Content-Type": "application/json",
-            "Date": formatdate(self.now, usegmt=True),
+            "Date": formatdate(int(self.clock.now()), usegmt=True),
             "Request-Id": self._request_id or "",
             "Stripe-Version": self.api_version,
         }
@@ -231,9 +261,11 @@ class Engine:
         """Pay an open Checkout Session, as its hosted page does. Raises SandboxError."""
         with self.lock, self._telling():
             self._run_due()
-            return copy.deepcopy(
-                checkout_sessions.complete(self, session_id, payment_method=payment_method)
-            )
+            with self.on_clock_of(session_id):
+                session = checkout_sessions.complete(
+                    self, session_id, payment_method=payment_method
+                )
+            return copy.deepcopy(session)
 
     # Events and time
 
@@ -272,13 +304,21 @@ class Engine:
                 self.state.objects[event_id]["pending_webhooks"] = 0
 
     def tick(self) -> None:
-        """Let happen what is due by now: renewals, ends of trials, expiries."""
+        """Let happen what is due by now: renewals, ends of trials, expiries, advancing clocks."""
         with self.lock, self._telling():
             self._run_due()
 
     def _run_due(self) -> None:
-        while (due := self.state.pop_due(self.now)) is not None:
-            due.action()
+        self.walk(None, until=int(self.clock.now()))
+        test_clocks.finish_advancing(self)
+
+    def walk(self, test_clock: str | None, *, until: int) -> None:
+        """Let happen what is due on a clock, each thing at its own moment and in order."""
+        moment = 0
+        while (due := self.state.pop_due(test_clock, until)) is not None:
+            moment = max(moment, due.at)
+            with self.on_clock(test_clock, moment=moment):
+                due.action()
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
