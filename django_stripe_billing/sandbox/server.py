@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from . import operator_controls
 from .deliveries import HttpDeliveries
 from .engine import Engine
-from .pages import checkout, overview, portal
+from .pages import checkout, invoice, overview, portal
 from .pages.html import Page, not_found
 
 LARGEST_BODY = 1_000_000
@@ -94,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
         form = {name: values[-1] for name, values in parse_qs(body).items()}
         page = self._find_page(method, path, form)
         headers = {
-            "Content-Type": "text/html; charset=utf-8",
+            "Content-Type": page.content_type,
             "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
             "Cache-Control": "no-store",
         }
@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Location"] = page.location
             if self.server.deliveries is not None:  # Stripe's page waits for the endpoint, too
                 self.server.deliveries.wait(10)
-        self._send(page.status, page.body.encode(), headers)
+        self._send(page.status, page.content or page.body.encode(), headers)
 
     def _find_page(self, method: str, path: str, form: dict[str, str]) -> Page:
         engine = self.server.engine
@@ -111,6 +111,10 @@ class _Handler(BaseHTTPRequestHandler):
             return checkout.answer(engine, name, method, form)
         if head == "/p/session":
             return portal.answer(engine, name, method, form)
+        if head == "/i":
+            return invoice.answer(engine, name, method, form)
+        if path.startswith("/i/") and name == "pdf" and method == "GET":
+            return invoice.answer_pdf(engine, head.removeprefix("/i/"))
         if path == "/" and method == "GET":
             return overview.answer(engine, self.server.deliveries)
         return not_found()

@@ -16,10 +16,14 @@ pytestmark = pytest.mark.skipif(
 NEWER = {
     "checkout.session": {"presentment_details"},
     "invoice": {"status_details"},
+    "invoice_payment.payment": {"payment_intent"},
+    "invoiceitem.parent.subscription_details": {"subscription_item"},
+    "invoiceitem.pricing": {"price_details"},
+    "line_item.pricing": {"price_details"},
     "subscription": {"status_details"},
     "subscription_item": {"billed_until", "current_trial"},
 }
-"""Fields that came after the examples: they are in stripe-python 16.1."""
+"""Fields that came after the examples, or that they leave out: they are in stripe-python 16.1."""
 
 REMOVED = {"invoice": {"subscription"}}
 """In the examples, yet gone since basil."""
@@ -63,6 +67,18 @@ def objects():
     subscription = call("GET", f"/v1/subscriptions/{done['subscription']}")
     active = call("GET", "/v1/entitlements/active_entitlements", {"customer": customer["id"]})
     portal = call("POST", "/v1/billing_portal/sessions", {"customer": customer["id"]})
+    fields = {"customer": customer["id"]}
+    item = subscription["items"]["data"][0]
+    change = {"items": [{"id": item["id"], "quantity": 2}], "proration_behavior": "always_invoice"}
+    engine.clock.advance(86_400)
+    call("POST", f"/v1/subscriptions/{subscription['id']}", change)
+    schedule = call("POST", "/v1/subscription_schedules", {"from_subscription": subscription["id"]})
+    balance = call(
+        "POST",
+        f"/v1/customers/{customer['id']}/balance_transactions",
+        {"amount": -5, "currency": "usd"},
+    )
+    invoice = call("GET", f"/v1/invoices/{subscription['latest_invoice']}")
     event = call("GET", "/v1/events", {"type": "customer.subscription.created"})["data"][0]
     found = [
         feature,
@@ -74,7 +90,13 @@ def objects():
         subscription,
         subscription["items"]["data"][0],
         subscription["items"]["data"][0]["plan"],
-        call("GET", f"/v1/invoices/{subscription['latest_invoice']}"),
+        invoice,
+        invoice["lines"]["data"][0],
+        call("GET", "/v1/invoiceitems", fields)["data"][0],
+        call("GET", "/v1/invoice_payments", {"invoice": invoice["id"]})["data"][0],
+        balance,
+        schedule,
+        call("POST", "/v1/test_helpers/test_clocks", {"frozen_time": 1_790_000_000}),
         call("GET", f"/v1/payment_methods/{subscription['default_payment_method']}"),
         active["data"][0],
         portal,
@@ -89,10 +111,14 @@ def objects():
         "billing_portal.session",
         "checkout.session",
         "customer",
+        "customer_balance_transaction",
         "entitlements.active_entitlement",
         "entitlements.feature",
         "event",
         "invoice",
+        "invoice_payment",
+        "invoiceitem",
+        "line_item",
         "payment_method",
         "plan",
         "price",
@@ -100,6 +126,8 @@ def objects():
         "product_feature",
         "subscription",
         "subscription_item",
+        "subscription_schedule",
+        "test_helpers.test_clock",
     ],
 )
 def test_an_object_has_the_keys_and_types_of_stripes_example(objects, kind):
