@@ -319,3 +319,54 @@ def test_lists_filter_by_status_subscription_due_date_and_creation(shop):
     assert ids(status="draft") == ids(created={"gt": START}) == ["draft"]
     assert ids(subscription=subscription["id"], customer=shop.customer["id"]) == ["draft", "paid"]
     assert ids(due_date={"gt": 0}) == []
+
+
+def test_the_first_invoice_takes_one_off_items_and_credit_along(shop):
+    add_item(shop, 500)
+    poor = shop.call("POST", "/v1/customers", {"balance": -2600})
+    setup = shop.add_price(600, "month", recurring=None)
+    subscription = shop.subscribe(
+        customer=poor["id"], add_invoice_items=[{"price": setup["id"], "quantity": 1}]
+    )
+    first = shop.invoices(subscription)[0]
+    assert (first["total"], first["amount_due"], first["status"]) == (2600, 0, "paid")
+    with pytest.raises(SandboxError, match="no attached payment source"):
+        shop.subscribe(customer=poor["id"])
+    assert shop.invoices(shop.subscribe())[0]["total"] == 2500
+
+
+def test_what_belongs_to_another_customer_is_refused(shop):
+    subscription, draft = shop.subscribe(), one_off(shop)
+    other = shop.call("POST", "/v1/customers", {})
+    for path, values in (
+        ("invoiceitems", {"amount": 1, "invoice": draft["id"]}),
+        ("invoiceitems", {"amount": 1, "subscription": subscription["id"]}),
+        ("invoices", {"subscription": subscription["id"]}),
+    ):
+        with pytest.raises(SandboxError, match="another customer"):
+            shop.call("POST", f"/v1/{path}", {"customer": other["id"], **values})
+    assert add_item(shop, 10**7)["pricing"]["unit_amount_decimal"] == "10000000"
+
+
+def test_a_deleted_customers_invoices_stand_still(shop):
+    invoice = one_off(shop, auto_advance=True)
+    subscription = shop.subscribe()
+    shop.advance(MONTH)
+    draft = shop.invoices(subscription)[0]
+    later = shop.call(
+        "POST",
+        "/v1/subscription_schedules",
+        {
+            "customer": shop.customer["id"],
+            "start_date": shop.engine.now + DAY,
+            "phases": [{"items": [{"price": shop.price["id"]}]}],
+        },
+    )
+    shop.call("DELETE", f"/v1/customers/{shop.customer['id']}")
+    shop.advance(MONTH)
+    assert shop.call("GET", f"/v1/invoices/{draft['id']}")["status"] == "draft"
+    assert shop.call("GET", f"/v1/invoices/{invoice['id']}")["status"] == "paid"
+    path = f"/v1/subscription_schedules/{later['id']}"
+    assert shop.call("GET", path)["status"] == "canceled"
+    with pytest.raises(SandboxError, match="No such customer"):
+        act(shop, draft, "finalize")

@@ -27,7 +27,9 @@ def phases_to(schedule, price, **values):
     current = schedule["phases"][0]
     return [
         {
-            "items": [{"price": item["price"], "quantity": 1} for item in current["items"]],
+            "items": [
+                {"price": item["price"], "quantity": item["quantity"]} for item in current["items"]
+            ],
             "start_date": current["start_date"],
             "end_date": current["end_date"],
         },
@@ -49,7 +51,18 @@ def test_a_schedule_starts_from_the_running_period(shop, subscription, schedule)
     with pytest.raises(SandboxError, match="cannot set"):
         shop.call("POST", PATH, {"from_subscription": subscription["id"], "end_behavior": "none"})
     with pytest.raises(SandboxError, match="managed by the subscription schedule"):
-        shop.change(subscription, items=[{"price": shop.price["id"]}])
+        shop.change(subscription, cancel_at_period_end=True)
+
+
+def test_a_direct_change_becomes_the_present_phase(shop, subscription, schedule):
+    item = subscription["items"]["data"][0]
+    shop.change(subscription, items=[{"id": item["id"], "quantity": 5}])
+    found = shop.call("GET", f"{PATH}/{schedule['id']}")
+    assert found["phases"][0]["items"][0]["quantity"] == 5
+    dear = shop.add_price(5000, "month")
+    change(shop, found, phases=phases_to(found, dear, metadata={"plan": "dear"}))
+    shop.advance(MONTH + HOUR)
+    assert shop.read(subscription)["metadata"] == {"plan": "dear"}
 
 
 def test_the_plan_changes_at_the_periods_end_without_prorations(shop, subscription, schedule):
@@ -89,11 +102,16 @@ def test_it_lets_go_after_its_last_phase(shop, subscription, schedule):
 
 
 def test_it_ends_the_subscription_where_it_says_so(shop, subscription, schedule):
+    change(shop, schedule, end_behavior="cancel", metadata={"why": "left"})
+    assert shop.read(subscription)["cancel_at"] == START + MONTH
+    change(shop, schedule, end_behavior="release")
+    assert shop.read(subscription)["cancel_at"] is None
     change(shop, schedule, end_behavior="cancel")
     shop.advance(MONTH + HOUR)
     assert shop.read(subscription)["ended_at"] == START + MONTH
     done = shop.call("GET", f"{PATH}/{schedule['id']}")
     assert (done["status"], done["completed_at"]) == ("completed", START + MONTH)
+    assert done["metadata"] == {"why": "left"}
     assert len(shop.invoices(subscription)) == 1
 
 

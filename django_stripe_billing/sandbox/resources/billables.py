@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from .. import amounts
@@ -103,11 +104,9 @@ def pricing(billable: Billable) -> dict[str, Any]:
     """The `pricing` of a line or an invoice item."""
     price = billable.price
     if price is None:
-        unit = None if not billable.quantity else billable.amount / billable.quantity
-        return {
-            "type": "price_details",
-            "unit_amount_decimal": None if unit is None else f"{unit:g}",
-        }
+        unit = Decimal(billable.amount) / billable.quantity if billable.quantity else None
+        shown = None if unit is None else format(unit.normalize(), "f")
+        return {"type": "price_details", "unit_amount_decimal": shown}
     return {
         "price_details": {"price": price["id"], "product": price["product"]},
         "type": "price_details",

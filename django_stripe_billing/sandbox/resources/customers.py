@@ -8,7 +8,7 @@ from ..errors import missing
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import customer_balances, payment_methods, subscriptions, test_clocks
+from . import customer_balances, invoices, payment_methods, subscriptions, test_clocks
 from .metadata import merged, take
 
 if TYPE_CHECKING:
@@ -136,6 +136,9 @@ def delete(call: Call) -> StripeObject:
     customer = engine.state.get("customer", call.ids[0])
     for subscription_id in engine.state.subscriptions_of[customer["id"]]:
         subscriptions.end(engine, engine.state.objects[subscription_id])
+    for invoice in list(engine.state.all("invoice")):
+        if invoice["customer"] == customer["id"]:
+            invoices.stop(engine, invoice)
     answer = {"id": customer["id"], "object": "customer", "deleted": True}
     engine.state.remove(customer, answers=answer)
     engine.emit("customer.deleted", customer)

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from .. import amounts
 from ..errors import SandboxError
-from ..lists import created_in, equal, is_shown, paginate
-from ..routes import Call, Operation
 from ..state import StripeObject
-from . import billables, invoice_object
+from . import billables
 from .billables import Billable
-from .metadata import merged, take
+from .metadata import merged
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -68,6 +66,14 @@ def _parent(billable: Billable) -> StripeObject | None:
     return {"subscription_details": details, "type": "subscription_details"}
 
 
+def check_owner(engine: Engine, subscription_id: str, customer_id: str) -> StripeObject:
+    """The subscription. Raises SandboxError when it is another customer's."""
+    found = engine.state.get("subscription", subscription_id, param="subscription", status=400)
+    if found["customer"] != customer_id:
+        raise SandboxError("The subscription belongs to another customer.", param="subscription")
+    return found
+
+
 def pending(
     engine: Engine,
     customer_id: str,
@@ -96,7 +102,7 @@ def take_up(engine: Engine, entries: Iterable[StripeObject], invoice_id: str) ->
     """The items stand in an invoice now."""
     for entry in entries:
         entry["invoice"] = invoice_id
-        _forget_pending(engine, entry)
+        forget(engine, entry)
 
 
 def release(engine: Engine, entry: StripeObject) -> None:
@@ -105,7 +111,8 @@ def release(engine: Engine, entry: StripeObject) -> None:
     engine.state.notes[entry["customer"]].setdefault("pending_items", []).append(entry["id"])
 
 
-def _forget_pending(engine: Engine, entry: StripeObject) -> None:
+def forget(engine: Engine, entry: StripeObject) -> None:
+    """The item waits no more."""
     held = engine.state.notes[entry["customer"]].get("pending_items", [])
     if entry["id"] in held:
         held.remove(entry["id"])
@@ -148,109 +155,3 @@ def read(engine: Engine, params: dict[str, Any], *, currency: str) -> Billable:
         is_discountable=params.get("discountable", amount >= 0),
         metadata=merged({}, params.get("metadata", {})),
     )
-
-
-def create(call: Call) -> StripeObject:
-    engine, params = call.engine, call.params
-    state = engine.state
-    invoice = None
-    if "invoice" in params:
-        invoice = state.get("invoice", params["invoice"], param="invoice", status=400)
-        if invoice["status"] != "draft":
-            raise SandboxError("Invoice items can be added to a draft invoice only.")
-    customer_id = params.get("customer") or (invoice or {}).get("customer", "")
-    customer = state.get("customer", customer_id, param="customer", status=400)
-    if "subscription" in params:
-        state.get("subscription", params["subscription"], param="subscription", status=400)
-    currency = (params.get("currency") or customer["currency"] or "usd").lower()
-    billable = read(engine, params, currency=currency)
-    if customer["currency"] not in {None, billable.currency}:
-        raise SandboxError(
-            f"You cannot combine currencies on a single customer: this one has"
-            f" {customer['currency']}.",
-            param="currency",
-        )
-    if invoice is None:
-        return add(engine, customer["id"], billable)
-    entry = add(engine, customer["id"], billable, invoice_id=invoice["id"])
-    with engine.changing(invoice, "invoice.updated"):
-        content = [billables.of_invoice_item(engine, entry)]
-        invoice_object.add_lines(engine, invoice, content)
-        invoice_object.add_up(invoice, balance=customer["balance"])
-    return entry
-
-
-def _changeable(call: Call) -> StripeObject:
-    entry = retrieve(call)
-    held = call.engine.state.objects.get(entry["invoice"] or "")
-    if held is not None and held["status"] != "draft":
-        raise SandboxError("This invoice item stands in an invoice that is finalized.")
-    return entry
-
-
-def _replace_line(call: Call, entry: StripeObject, content: list[Billable]) -> None:
-    invoice = call.engine.state.objects.get(entry["invoice"] or "")
-    if invoice is None:
-        return
-    customer = call.engine.state.objects[entry["customer"]]
-    with call.engine.changing(invoice, "invoice.updated"):
-        invoice["lines"]["data"] = [
-            line
-            for line in invoice["lines"]["data"]
-            if (
-                line["parent"]["invoice_item_details"]
-                or line["parent"]["subscription_item_details"]
-            )["invoice_item"]
-            != entry["id"]
-        ]
-        invoice_object.add_lines(call.engine, invoice, content)
-        invoice_object.add_up(invoice, balance=customer["balance"])
-
-
-def update(call: Call) -> StripeObject:
-    entry = _changeable(call)
-    take(entry, call.params, "description", "discountable")
-    if "quantity" in call.params or "amount" in call.params or "unit_amount_decimal" in call.params:
-        quantity = call.params.get("quantity", entry["quantity"])
-        unit = call.params.get("unit_amount_decimal") or entry["pricing"]["unit_amount_decimal"]
-        entry["amount"] = call.params.get(
-            "amount", amounts.of({"unit_amount_decimal": unit}, quantity)
-        )
-        entry["quantity"], entry["quantity_decimal"] = quantity, str(quantity)
-    _replace_line(call, entry, [billables.of_invoice_item(call.engine, entry)])
-    return entry
-
-
-def delete(call: Call) -> StripeObject:
-    entry = _changeable(call)
-    answer = {"id": entry["id"], "object": KIND, "deleted": True}
-    _forget_pending(call.engine, entry)
-    _replace_line(call, entry, [])
-    call.engine.state.remove(entry)
-    call.engine.emit("invoiceitem.deleted", entry)
-    return answer
-
-
-def retrieve(call: Call) -> StripeObject:
-    return call.engine.state.get(KIND, call.ids[0], called="invoiceitem")
-
-
-def index(call: Call) -> StripeObject:
-    rows = (
-        entry
-        for entry in call.engine.state.all(KIND)
-        if equal(call.params, entry, "customer", "invoice")
-        and is_shown(call.params, entry)
-        and created_in(call.params, "created", entry["date"])
-        and ("pending" not in call.params or (entry["invoice"] is None) is call.params["pending"])
-    )
-    return paginate(rows, call.params, url="/v1/invoiceitems")
-
-
-OPERATIONS: dict[str, Operation] = {
-    "GET /v1/invoiceitems": index,
-    "POST /v1/invoiceitems": create,
-    "GET /v1/invoiceitems/{id}": retrieve,
-    "POST /v1/invoiceitems/{id}": update,
-    "DELETE /v1/invoiceitems/{id}": delete,
-}

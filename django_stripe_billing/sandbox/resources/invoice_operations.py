@@ -32,6 +32,8 @@ def create(call: Call) -> StripeObject:
         subscription = engine.state.get(name, params[name], param=name, status=400)
     customer_id = params.get("customer") or (subscription or {}).get("customer", "")
     customer = engine.state.get("customer", customer_id, param="customer", status=400)
+    if subscription is not None:
+        invoice_items.check_owner(engine, subscription["id"], customer["id"])
     _check_collection(params)
     currency = (params.get("currency") or customer["currency"] or "usd").lower()
     pending = []

@@ -16,6 +16,7 @@ from . import (
     invoice_object,
     plan_changes,
     prorations,
+    subscription_items,
     subscription_object,
     upcoming_invoices,
 )
@@ -93,7 +94,7 @@ def _of_trial_end_now(
     engine: Engine, subscription: StripeObject, details: dict[str, Any]
 ) -> StripeObject:
     items = plan_changes.plan(engine, subscription, details).items
-    plan_changes.start_anew(subscription, items, now=engine.now)
+    subscription_items.start_period(items, start=engine.now, anchor=engine.now)
     wanted = plan_changes.Plan(items=items, prorations=[], starts_anew=True, invoices_now=True)
     return plan_changes.invoice_of(engine, subscription, wanted)
 

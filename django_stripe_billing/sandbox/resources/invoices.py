@@ -64,7 +64,7 @@ def draft(
 
 def finalize(engine: Engine, invoice: StripeObject) -> None:
     """A draft becomes open: it has a number and can be paid; with nothing to pay it is paid."""
-    customer = engine.state.objects[invoice["customer"]]
+    customer = engine.state.get("customer", invoice["customer"], param="customer", status=400)
     notes = engine.state.notes[invoice["id"]]
     with engine.changing(invoice, UPDATED):
         invoice_object.add_up(invoice, balance=customer["balance"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..state import StripeObject
-from . import plan_changes, subscription_items
-from .subscription_endings import UPDATED, end
+from . import plan_changes, subscription_items, subscription_schedule_object
+from .subscription_endings import UPDATED
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -45,12 +45,12 @@ def phase_at(schedule: StripeObject, moment: int) -> dict[str, Any] | None:
 
 
 def proceed(engine: Engine, subscription: StripeObject) -> None:
-    """Enter the next phase, or complete the schedule."""
+    """Enter the next phase; after the last one the schedule lets go of its subscription."""
     schedule = _schedule_of(engine, subscription)
     assert schedule is not None  # noqa: S101 - `is_due` said so
     phase = phase_at(schedule, engine.now)
     if phase is None:
-        _complete(engine, subscription, schedule)
+        release(engine, subscription, schedule, keeps_end=True)
         return
     enter(engine, subscription, phase)
     with engine.changing(schedule, "subscription_schedule.updated"):
@@ -58,6 +58,24 @@ def proceed(engine: Engine, subscription: StripeObject) -> None:
             "end_date": phase["end_date"],
             "start_date": phase["start_date"],
         }
+
+
+def plan_end(subscription: StripeObject, moment: int | None, *, asked_at: int = 0) -> None:
+    """The subscription ends with its schedule, or (None) does not any more."""
+    subscription["cancel_at"] = moment
+    subscription["canceled_at"] = None if moment is None else asked_at
+
+
+def take_over(subscription: StripeObject, schedule: StripeObject, *, now: int) -> None:
+    """The subscription was changed directly: its present phase says so from now on."""
+    phase = phase_at(schedule, now)
+    if phase is not None:
+        phase["items"] = [
+            subscription_schedule_object.item(
+                item["price"], item["quantity"], metadata=item["metadata"]
+            )
+            for item in subscription["items"]["data"]
+        ]
 
 
 def enter(engine: Engine, subscription: StripeObject, phase: dict[str, Any]) -> None:
@@ -135,17 +153,13 @@ def items_from(
     return items
 
 
-def _complete(engine: Engine, subscription: StripeObject, schedule: StripeObject) -> None:
-    if schedule["end_behavior"] == "cancel":
-        schedule.update(status="completed", completed_at=engine.now, current_phase=None)
-        engine.emit("subscription_schedule.completed", schedule)
-        end(engine, subscription)
-        return
-    release(engine, subscription, schedule)
+def release(
+    engine: Engine, subscription: StripeObject, schedule: StripeObject, *, keeps_end: bool
+) -> None:
+    """The schedule lets go of the subscription, which lives on as it is.
 
-
-def release(engine: Engine, subscription: StripeObject, schedule: StripeObject) -> None:
-    """The schedule lets go of the subscription, which lives on as it is."""
+    `keeps_end` leaves the end that the schedule has given it.
+    """
     schedule.update(
         status="released",
         released_at=engine.now,
@@ -155,4 +169,6 @@ def release(engine: Engine, subscription: StripeObject, schedule: StripeObject) 
     )
     with engine.changing(subscription, UPDATED):
         subscription["schedule"] = None
+        if not keeps_end:
+            plan_end(subscription, None)
     engine.emit("subscription_schedule.released", schedule)

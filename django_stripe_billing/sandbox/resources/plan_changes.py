@@ -64,18 +64,13 @@ def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> 
             else prorations.between(engine, subscription, old=old, new=items, at=at)
         )
     if starts_anew:
-        start_anew(subscription, items, now=engine.now)
+        subscription_items.start_period(items, start=engine.now, anchor=engine.now)
     return Plan(
         items=items,
         prorations=found,
         starts_anew=starts_anew,
         invoices_now=starts_anew or (behavior == "always_invoice" and bool(found)),
     )
-
-
-def start_anew(subscription: StripeObject, items: list[StripeObject], *, now: int) -> None:
-    """Give items the first period of a billing cycle that starts now."""
-    subscription_items.start_period(items, start=now, anchor=now)
 
 
 def _cost(items: list[StripeObject]) -> int:

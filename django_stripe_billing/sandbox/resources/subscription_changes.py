@@ -13,6 +13,7 @@ from . import (
     lifecycle,
     payment_methods,
     pending_updates,
+    phases,
     plan_changes,
     prorations,
     subscription_items,
@@ -60,6 +61,9 @@ def change(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
         if "items" in params or wanted.starts_anew:
             waits = behavior == "default_incomplete"
             plan_changes.apply(engine, subscription, wanted, waits_for_payment=waits)
+            schedule = engine.state.objects.get(subscription["schedule"] or "")
+            if schedule is not None:
+                phases.take_over(subscription, schedule, now=engine.now)
         _take_end(engine, subscription, params, moment)
     _take_trial_end(engine, subscription, params)
     if subscription["status"] not in TERMINAL:
@@ -77,10 +81,11 @@ def _check(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
             )
     if "cancel_at" in params and "cancel_at_period_end" in params:
         raise SandboxError("You may only specify one of cancel_at and cancel_at_period_end.")
-    if subscription["schedule"] and ("items" in params or "cancel_at" in params):
+    if subscription["schedule"] and ("cancel_at_period_end" in params or "cancel_at" in params):
         raise SandboxError(
             "The subscription is managed by the subscription schedule"
-            f" `{subscription['schedule']}`, and updating its items is not allowed directly."
+            f" `{subscription['schedule']}`, and updating any cancelation behavior directly is not"
+            " allowed. Please update the schedule instead."
         )
     trial_end = params.get("trial_end")
     if isinstance(trial_end, int) and trial_end <= engine.now:

@@ -56,10 +56,14 @@ def _stop_invoices(engine: Engine, subscription: StripeObject) -> None:
 
 
 def _drop_schedule(engine: Engine, subscription: StripeObject) -> None:
+    """Its schedule is completed if that was the end it had planned, else canceled."""
     schedule = engine.state.objects.get(subscription["schedule"] or "")
-    if schedule is not None and schedule["status"] == "active":
-        schedule.update(status="canceled", canceled_at=engine.now, current_phase=None)
-        engine.emit("subscription_schedule.canceled", schedule)
+    if schedule is None or schedule["status"] != "active":
+        return
+    is_planned = engine.now >= schedule["phases"][-1]["end_date"]
+    outcome = "completed" if is_planned else "canceled"
+    schedule.update({"status": outcome, f"{outcome}_at": engine.now, "current_phase": None})
+    engine.emit(f"subscription_schedule.{outcome}", schedule)
 
 
 def expire(engine: Engine, subscription: StripeObject) -> None:

@@ -57,7 +57,12 @@ def create(call: Call) -> StripeObject:
 
 def _start_later(engine: Engine, schedule_id: str) -> None:
     schedule = engine.state.objects.get(schedule_id)
-    if schedule is not None and schedule["status"] == "not_started":
+    if schedule is None or schedule["status"] != "not_started":
+        return
+    if schedule["customer"] not in engine.state.objects:
+        schedule.update(status="canceled", canceled_at=engine.now)
+        engine.emit("subscription_schedule.canceled", schedule)
+    else:
         with engine.changing(schedule, "subscription_schedule.updated"):
             _start(engine, schedule)
 
@@ -87,13 +92,22 @@ def _attach(
         engine.state.add(schedule)
     with engine.changing(subscription, UPDATED):
         subscription["schedule"] = schedule["id"]
+    _plan_end(engine, schedule, subscription)
     lifecycle.schedule(engine, subscription)
+
+
+def _plan_end(engine: Engine, schedule: StripeObject, subscription: StripeObject) -> None:
+    """With end_behavior=cancel the subscription ends with the last phase."""
+    ends = schedule["phases"][-1]["end_date"] if schedule["end_behavior"] == "cancel" else None
+    if ends != subscription["cancel_at"]:
+        with engine.changing(subscription, UPDATED):
+            phases.plan_end(subscription, ends, asked_at=engine.now)
 
 
 def _from_subscription(call: Call) -> StripeObject:
     engine, params = call.engine, call.params
     for name in params:
-        if name not in {"from_subscription", "metadata"}:
+        if name != "from_subscription":
             raise SandboxError(
                 f"You cannot set `{name}` if `from_subscription` is set.", param=name
             )
@@ -117,10 +131,12 @@ def _from_subscription(call: Call) -> StripeObject:
         ],
         currency=subscription["currency"],
         start=min(item["current_period_start"] for item in items),
-        end=min(item["current_period_end"] for item in items),
+        end=subscription["cancel_at"] or min(item["current_period_end"] for item in items),
     )
     schedule = subscription_schedule_object.build(engine, subscription["customer"], [phase], params)
     schedule["billing_mode"] = dict(subscription["billing_mode"])
+    if subscription["cancel_at"]:
+        schedule["end_behavior"] = "cancel"
     _attach(engine, schedule, subscription, phase)
     engine.emit("subscription_schedule.created", schedule)
     return schedule
@@ -144,7 +160,7 @@ def update(call: Call) -> StripeObject:
         take(schedule, params, "end_behavior")
         if found is not None:
             schedule["phases"] = found
-            _follow(engine, schedule, params.get("proration_behavior"))
+        _follow(engine, schedule, params.get("proration_behavior"))
     _warn_before_end(engine, schedule)
     return schedule
 
@@ -164,6 +180,7 @@ def _follow(engine: Engine, schedule: StripeObject, proration_behavior: str | No
     if held != {(item["price"], item["quantity"]) for item in phase["items"]}:
         behavior = proration_behavior or phase["proration_behavior"]
         phases.enter(engine, subscription, {**phase, "proration_behavior": behavior})
+    _plan_end(engine, schedule, subscription)
     lifecycle.schedule(engine, subscription)
 
 
@@ -197,7 +214,8 @@ def release(call: Call) -> StripeObject:
     subscription = call.engine.state.objects.get(schedule["subscription"] or "")
     if subscription is None:
         raise SandboxError("This schedule has not started: cancel it instead.")
-    phases.release(call.engine, subscription, schedule)
+    keeps_end = call.params.get("preserve_cancel_date", False)
+    phases.release(call.engine, subscription, schedule, keeps_end=keeps_end)
     return schedule
 
 

@@ -55,9 +55,8 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     payer = invoices.payer(engine, subscription)
     is_charged = payer is not None and payment_methods.is_charged(engine, payer)
     needs_payment = (
-        subscription["trial_end"] is None
-        and subscription["collection_method"] == "charge_automatically"
-        and any((item["price"]["unit_amount"] or 0) * (item["quantity"] or 0) for item in items)
+        subscription["collection_method"] == "charge_automatically"
+        and _first_invoice_total(engine, subscription, params) + customer["balance"] > 0
     )
     if needs_payment and payer is None and behavior != "default_incomplete":
         raise SandboxError(
@@ -77,24 +76,49 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     return subscription
 
 
+def _is_free(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> bool:
+    """Whether the first period costs nothing: a trial, or an unbilled part until the anchor."""
+    is_late = subscription["billing_cycle_anchor"] > engine.now
+    return subscription["status"] == "trialing" or (
+        is_late and params.get("proration_behavior") == "none"
+    )
+
+
+def _first_invoice_total(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int:
+    is_free = _is_free(engine, subscription, params)
+    content = [
+        *_added(engine, subscription, params),
+        *(
+            billables.for_period(engine, subscription, item, is_free=is_free)
+            for item in subscription["items"]["data"]
+        ),
+    ]
+    pending = invoice_items.pending(
+        engine,
+        subscription["customer"],
+        subscription_id=None,
+        currency=subscription["currency"],
+    )
+    return sum(entry.amount for entry in content) + sum(int(row["amount"]) for row in pending)
+
+
 def _begin(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
     """The first invoice, at once: for the first period, or for nothing while a trial runs."""
-    items = subscription["items"]["data"]
-    is_trial = subscription["status"] == "trialing"
-    starts_late = subscription["billing_cycle_anchor"] > engine.now and not is_trial
-    is_free = is_trial or (starts_late and params.get("proration_behavior") == "none")
     waits = params.get("payment_behavior") == "default_incomplete"
     invoice = billing.bill(
         engine,
         subscription,
         reason="subscription_create",
-        items=items,
+        items=subscription["items"]["data"],
         extra=_added(engine, subscription, params),
-        is_free=is_free,
+        is_free=_is_free(engine, subscription, params),
         is_retried=False,
         waits_for_payment=waits,
     )
-    if not is_trial and dunning.standing(engine, subscription) == "past_due":
+    if (
+        subscription["status"] != "trialing"
+        and dunning.standing(engine, subscription) == "past_due"
+    ):
         subscription["status"] = "incomplete"
     dunning.watch(engine, invoice)
     active_entitlements.take_features(engine, subscription)
