@@ -282,6 +282,19 @@ def test_transitions_that_stripe_refuses_are_refused(shop):
     assert shop.call("GET", f"/v1/invoices/{draft['id']}")["status"] == "paid"
 
 
+def test_a_moment_in_the_past_is_refused(shop):
+    with pytest.raises(SandboxError) as refusal:
+        one_off(shop, collection_method="send_invoice", due_date=START)
+    assert refusal.value.param == "due_date"
+    path = f"/v1/invoices/{one_off(shop)['id']}"
+    with pytest.raises(SandboxError) as refusal:
+        shop.call("POST", path, {"auto_advance": True, "automatically_finalizes_at": START})
+    assert refusal.value.param == "automatically_finalizes_at"
+    shop.call("POST", path, {"auto_advance": True, "automatically_finalizes_at": START + 60})
+    shop.advance(60)
+    assert shop.call("GET", path)["status"] == "paid"
+
+
 def test_someone_elses_card_pays_nothing(shop):
     other = shop.call("POST", "/v1/customers", {"payment_method": "pm_card_visa"})
     path = f"/v1/customers/{other['id']}/payment_methods"

@@ -35,6 +35,7 @@ def create(call: Call) -> StripeObject:
     if subscription is not None:
         invoice_items.check_owner(engine, subscription["id"], customer["id"])
     _check_collection(params)
+    _check_moments(engine, params)
     currency = (params.get("currency") or customer["currency"] or "usd").lower()
     pending = []
     if subscription is not None or params.get("pending_invoice_items_behavior") == "include":
@@ -79,6 +80,12 @@ def _check_collection(params: dict[str, Any]) -> None:
         )
 
 
+def _check_moments(engine: Engine, params: dict[str, Any]) -> None:
+    for name in ("due_date", "automatically_finalizes_at"):
+        if params.get(name, engine.now + 1) <= engine.now:
+            raise SandboxError(f"{name} must be in the future.", param=name)
+
+
 def _take(engine: Engine, invoice: StripeObject, params: dict[str, Any]) -> None:
     take(invoice, params, *sorted(FROZEN - {"days_until_due", "default_payment_method"}))
     if params.get("default_payment_method"):
@@ -106,6 +113,7 @@ def _own_method(engine: Engine, invoice: StripeObject, method_id: str, *, param:
 
 def update(call: Call) -> StripeObject:
     invoice = retrieve(call)
+    _check_moments(call.engine, call.params)
     if invoice["status"] != "draft":
         for name in call.params:
             if name in FROZEN:
