@@ -151,7 +151,7 @@ class _Mirror:
                 return
             links = ProductFeature.objects.filter(feature__in=stored)
             product_ids = set(links.values_list("product__stripe_id", flat=True))
-            # Before the feature, as a new subscription locks them: else the two wait for each other.
+            # Before the feature, as a new subscription locks them, so that neither waits for ever.
             lock_products(product_ids, account=account)
             apply_feature(snapshot, interval, account=account)
             recompute(product_ids=product_ids, account=account, cause=CATALOG)

@@ -15,7 +15,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.answers = []
-        """What to answer next: (status, data or bytes, headers). After the last: an empty object."""
+        """What to answer next: (status, data or bytes, headers). Then: an empty object."""
         self.requests = []
 
     def answer(self, status=200, data=None, **headers):
@@ -30,9 +30,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.requests.append(
             (self.command, self.path, dict(self.headers), self.rfile.read(length).decode())
         )
-        status, data, headers = (
-            self.server.answers.pop(0) if self.server.answers else (200, {}, {})
-        )
+        status, data, headers = self.server.answers.pop(0) if self.server.answers else (200, {}, {})
         if status == 0:
             self.close_connection = True
             return

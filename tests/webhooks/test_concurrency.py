@@ -12,7 +12,6 @@ from django_stripe_billing.models import (
     Entitlement,
     EntitlementChange,
     Event,
-    Feature,
     Subscription,
 )
 from django_stripe_billing.rules.ordering import Interval

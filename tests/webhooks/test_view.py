@@ -8,7 +8,14 @@ from django.db import OperationalError
 from django.test import RequestFactory
 
 from django_stripe_billing import stripe_api
-from django_stripe_billing.models import Entitlement, EntitlementChange, Event, Subscription
+from django_stripe_billing.models import (
+    Customer,
+    Entitlement,
+    EntitlementChange,
+    Event,
+    Product,
+    Subscription,
+)
 from django_stripe_billing.signals import entitlement_granted, subscription_changed
 from django_stripe_billing.webhooks import process_again, webhook, webhook_handler
 from django_stripe_billing.webhooks.registry import unregister
@@ -304,6 +311,27 @@ class TestFailures:
         stripe.objects["/v1/subscriptions/sub_1"] = subscription()
         process_again(Event.objects.get())
         assert Event.objects.get().status == Event.Status.PROCESSED
+        assert Entitlement.objects.count() == 2
+
+    @pytest.mark.parametrize(
+        ("event_type", "payload"),
+        [
+            ("customer.updated", {"id": "cus_1", "object": "customer", "email": "new@example.com"}),
+            ("product.updated", {"id": "prod_pro", "object": "product", "name": "New"}),
+            ("customer.subscription.updated", subscription(status="past_due")),
+        ],
+    )
+    def test_an_object_that_stripe_does_not_know_is_not_taken_for_deleted(
+        self, catalog, customer, event_type, payload
+    ):
+        """The key may be another account's: nobody loses anything by that."""
+        post(created())
+        post(event("product.updated", {"id": "prod_pro", "active": True, "name": "Pro"}))
+        post(event("customer.updated", {"id": "cus_1", "object": "customer"}))
+        assert post(event(event_type, payload)).status_code == 500
+        assert Event.objects.first().status == Event.Status.FAILED
+        assert not Customer.objects.get().is_deleted
+        assert not Product.objects.get().is_deleted
         assert Entitlement.objects.count() == 2
 
     def test_a_database_that_is_down_is_a_503(self, monkeypatch):
