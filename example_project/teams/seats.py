@@ -1,7 +1,6 @@
 """Seats: how many members a team's subscription allows."""
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -21,7 +20,7 @@ def seats_of(team: Team) -> int | None:
 
 def add_member(team: Team, username: str) -> Membership:
     """Add a user to a team. Raises ValidationError when there is no seat left or no such user."""
-    user: AbstractBaseUser | None = get_user_model().objects.filter(username=username).first()
+    user = get_user_model().objects.filter(username=username).first()
     if user is None:
         raise ValidationError(f"There is no user {username!r}.")
     with transaction.atomic():

@@ -39,7 +39,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         {
             "members": members,
             "seats": seats_of(membership.team),
-            "teams": request.user.memberships.select_related("team").order_by("pk"),
+            "teams": Membership.objects.filter(user=membership.user)
+            .select_related("team")
+            .order_by("pk"),
             "is_owner": membership.role == Membership.Role.OWNER,
         },
     )
