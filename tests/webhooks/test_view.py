@@ -181,6 +181,39 @@ class TestProcessing:
         assert Subscription.objects.get().status == "past_due"
         assert len(stripe.requests) == 1
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_two_events_that_describe_one_change_are_one_change(
+        self, catalog, customer, stripe, order
+    ):
+        post(created(created=NOW - 5))
+        paused = subscription(status="paused")
+        told = [
+            event("customer.subscription.updated", paused),
+            event("customer.subscription.paused", paused),
+        ]
+        for number in order:
+            assert post(told[number]).status_code == 200
+        assert stripe.requests == []
+        assert set(Event.objects.values_list("status", flat=True)) == {"processed"}
+        kinds = EntitlementChange.objects.order_by("pk").values_list("kind", flat=True)
+        assert list(kinds) == ["granted", "granted", "revoked", "revoked"]
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_a_deleted_customers_subscriptions_end_in_any_order(
+        self, catalog, customer, stripe, order
+    ):
+        post(created(created=NOW - 5))
+        told = [
+            event("customer.subscription.deleted", subscription(status="canceled")),
+            event("customer.deleted", {"id": "cus_1", "object": "customer"}),
+        ]
+        stripe.objects["/v1/subscriptions/sub_1"] = subscription(status="canceled")
+        for number in order:
+            assert post(told[number]).status_code == 200
+        assert Subscription.objects.get().status == "canceled"
+        assert Customer.objects.get().is_deleted
+        assert not Entitlement.objects.exists()
+
     def test_an_api_version_we_do_not_know_is_fetched_in_ours(self, catalog, customer, stripe):
         stripe.objects["/v1/subscriptions/sub_1"] = subscription()
         post(created(api_version="2031-01-01.jungle"))
