@@ -8,7 +8,14 @@ from django.db import OperationalError
 from django.test import RequestFactory
 
 from django_stripe_billing import stripe_api
-from django_stripe_billing.models import Entitlement, EntitlementChange, Event, Subscription
+from django_stripe_billing.models import (
+    Customer,
+    Entitlement,
+    EntitlementChange,
+    Event,
+    Product,
+    Subscription,
+)
 from django_stripe_billing.signals import entitlement_granted, subscription_changed
 from django_stripe_billing.webhooks import process_again, webhook, webhook_handler
 from django_stripe_billing.webhooks.registry import unregister
@@ -174,6 +181,39 @@ class TestProcessing:
         assert Subscription.objects.get().status == "past_due"
         assert len(stripe.requests) == 1
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_two_events_that_describe_one_change_are_one_change(
+        self, catalog, customer, stripe, order
+    ):
+        post(created(created=NOW - 5))
+        paused = subscription(status="paused")
+        told = [
+            event("customer.subscription.updated", paused),
+            event("customer.subscription.paused", paused),
+        ]
+        for number in order:
+            assert post(told[number]).status_code == 200
+        assert stripe.requests == []
+        assert set(Event.objects.values_list("status", flat=True)) == {"processed"}
+        kinds = EntitlementChange.objects.order_by("pk").values_list("kind", flat=True)
+        assert list(kinds) == ["granted", "granted", "revoked", "revoked"]
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_a_deleted_customers_subscriptions_end_in_any_order(
+        self, catalog, customer, stripe, order
+    ):
+        post(created(created=NOW - 5))
+        told = [
+            event("customer.subscription.deleted", subscription(status="canceled")),
+            event("customer.deleted", {"id": "cus_1", "object": "customer"}),
+        ]
+        stripe.objects["/v1/subscriptions/sub_1"] = subscription(status="canceled")
+        for number in order:
+            assert post(told[number]).status_code == 200
+        assert Subscription.objects.get().status == "canceled"
+        assert Customer.objects.get().is_deleted
+        assert not Entitlement.objects.exists()
+
     def test_an_api_version_we_do_not_know_is_fetched_in_ours(self, catalog, customer, stripe):
         stripe.objects["/v1/subscriptions/sub_1"] = subscription()
         post(created(api_version="2031-01-01.jungle"))
@@ -304,6 +344,27 @@ class TestFailures:
         stripe.objects["/v1/subscriptions/sub_1"] = subscription()
         process_again(Event.objects.get())
         assert Event.objects.get().status == Event.Status.PROCESSED
+        assert Entitlement.objects.count() == 2
+
+    @pytest.mark.parametrize(
+        ("event_type", "payload"),
+        [
+            ("customer.updated", {"id": "cus_1", "object": "customer", "email": "new@example.com"}),
+            ("product.updated", {"id": "prod_pro", "object": "product", "name": "New"}),
+            ("customer.subscription.updated", subscription(status="past_due")),
+        ],
+    )
+    def test_an_object_that_stripe_does_not_know_is_not_taken_for_deleted(
+        self, catalog, customer, event_type, payload
+    ):
+        """The key may be another account's: nobody loses anything by that."""
+        post(created())
+        post(event("product.updated", {"id": "prod_pro", "active": True, "name": "Pro"}))
+        post(event("customer.updated", {"id": "cus_1", "object": "customer"}))
+        assert post(event(event_type, payload)).status_code == 500
+        assert Event.objects.first().status == Event.Status.FAILED
+        assert not Customer.objects.get().is_deleted
+        assert not Product.objects.get().is_deleted
         assert Entitlement.objects.count() == 2
 
     def test_a_database_that_is_down_is_a_503(self, monkeypatch):
