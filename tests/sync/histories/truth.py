@@ -5,6 +5,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django_stripe_billing.models import (
     CheckoutSession,
     Customer,
+    Drift,
     Entitlement,
     EntitlementChange,
     Event,
@@ -12,12 +13,17 @@ from django_stripe_billing.models import (
     Price,
     Product,
     ProductFeature,
+    ReconcileRun,
+    ReconcileWindow,
     Subscription,
     SubscriptionItem,
 )
 from tests.payloads import DAY
 
 TABLES = [
+    Drift,
+    ReconcileWindow,
+    ReconcileRun,
     EntitlementChange,
     Entitlement,
     SubscriptionItem,
