@@ -1,9 +1,11 @@
 import hashlib
 import hmac
+import io
 import json
 import time
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError
 from django.test import RequestFactory
 
@@ -16,8 +18,11 @@ from django_stripe_billing.models import (
     Product,
     Subscription,
 )
+from django_stripe_billing.rules.ordering import Interval
+from django_stripe_billing.rules.snapshots import parse_subscription
 from django_stripe_billing.signals import entitlement_granted, subscription_changed
-from django_stripe_billing.webhooks import process_again, webhook, webhook_handler
+from django_stripe_billing.stripe_api import CallableHTTPClient
+from django_stripe_billing.webhooks import WrongModeError, process_again, webhook, webhook_handler
 from django_stripe_billing.webhooks.registry import unregister
 from tests.payloads import DAY, NOW, SECRET, encoded, event, item, items, signed, subscription
 from tests.statements import statements
@@ -101,6 +106,28 @@ class TestRefusals:
     def test_a_body_over_the_limit_is_a_413(self, settings):
         settings.STRIPE_BILLING = {**settings.STRIPE_BILLING, "WEBHOOK_MAX_BYTES": 100}
         assert post(created()).status_code == 413
+        assert not Event.objects.exists()
+
+    @pytest.mark.parametrize(("length", "status"), [("-1", 200), ("many", 400), ("", 200)])
+    def test_a_length_that_is_none_is_not_believed(self, length, status):
+        body = encoded(created())
+        request = RequestFactory().post("/", body, content_type="application/json")
+        request.META |= {"CONTENT_LENGTH": length, "HTTP_STRIPE_SIGNATURE": signed(body)}
+        assert webhook(request).status_code == status
+
+    def test_a_body_over_djangos_own_limit_is_a_413(self, settings):
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+        assert post(created()).status_code == 413
+        assert not Event.objects.exists()
+
+    def test_a_body_that_breaks_off_is_a_400(self):
+        class Broken(io.BytesIO):
+            def read(self, *arguments):
+                raise OSError("connection reset")
+
+        request = RequestFactory().post("/", b"{}", content_type="application/json")
+        request._stream = Broken()
+        assert webhook(request).status_code == 400
         assert not Event.objects.exists()
 
     @pytest.mark.parametrize("livemode", [True, None, "false"])
@@ -241,6 +268,43 @@ class TestProcessing:
         [row] = Subscription.objects.get().items.all()
         assert (row.stripe_id, row.quantity) == ("si_2", 3)
         assert Entitlement.objects.get(feature__lookup_key="seats").limit == 15
+
+    def test_without_items_nothing_is_granted_and_with_them_again(self, catalog, customer):
+        post(created())
+        for moment, lines, count in ((1, [], 0), (2, [], 0), (3, [item()], 2)):
+            changed = subscription(items=items(*lines), latest_invoice=f"in_{moment}")
+            post(event("customer.subscription.updated", changed, created=NOW + moment))
+            assert Entitlement.objects.count() == count
+
+    def test_an_object_that_keeps_changing_is_left_to_the_redelivery(
+        self, catalog, customer, stripe, monkeypatch
+    ):
+        """Each time that Stripe is asked, another event is stored before its answer is there."""
+        post(created())
+        asked = []
+
+        def answer(*arguments):
+            asked.append(arguments)
+            changed = subscription(latest_invoice=f"in_{len(asked)}")
+            row = Subscription.objects.get()
+            row.take(parse_subscription(changed))
+            row.observe(Interval(low=NOW, high=NOW))
+            row.save()
+            return stripe.handle(*arguments)
+
+        stripe.date = lambda: NOW
+        stripe.objects["/v1/subscriptions/sub_1"] = subscription(status="past_due")
+        client = CallableHTTPClient(answer)
+        monkeypatch.setitem(settings.STRIPE_BILLING, "HTTP_CLIENT", client)
+        tied = event("customer.subscription.updated", subscription(status="past_due"))
+        assert post(tied).status_code == 500
+        assert "changed during" in Event.objects.first().error
+        assert len(asked) == 6
+
+    def test_a_stored_event_of_the_other_mode_is_not_processed_again(self, catalog, customer):
+        post(created(livemode=True))
+        with pytest.raises(WrongModeError):
+            process_again(Event.objects.get())
 
     def test_a_completed_checkout_brings_its_subscription(self, catalog, customer, stripe):
         stripe.objects["/v1/subscriptions/sub_1"] = subscription()
