@@ -103,8 +103,6 @@ def unknown_in_catalog(key: Key, terms: Terms) -> list[Difference]:
     """Prices and products of a running subscription that the catalog lacks."""
     found = []
     for _id, price_id, product_id, *_rest in key[-1]:
-        if not isinstance(price_id, str) or not isinstance(product_id, str):
-            continue  # it is expanded: the caller looks at what was parsed
         if price_id not in terms.known_prices:
             found.append(
                 Difference(
