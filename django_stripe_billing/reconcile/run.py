@@ -29,6 +29,8 @@ from ..rules.json_values import identifier
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import Pace, TokenBucket, counted_calls, paced, request, without_secrets
 from . import windows
+from .events import MissedEvents
+from .features import FeatureCheck
 from .missing import MissingSubscriptions
 from .options import Options
 from .ownership import at_work, is_alive, this_process
@@ -67,14 +69,23 @@ def default_rate() -> float:
 
 
 def estimate(options: Options) -> Estimate:
-    """What a run will take; one query."""
+    """What a run will take; one query, two where features are verified."""
     rows = Subscription.objects.filter(account=options.account)
     if options.customer_id:
         rows = rows.filter(customer__stripe_id=options.customer_id)
     if options.since is not None:
         rows = rows.filter(stripe_created_at__gte=to_datetime(options.since))
     number = rows.count()
-    return Estimate(subscriptions=number, calls=-(-number // 100) + 3 * options.workers)
+    calls = -(-number // 100) + 3 * options.workers
+    if options.verify_features is not None:
+        people = rows.exclude(status__in=ENDED_STATUSES).exclude(customer__subscriber=None)
+        people_number = people.values("customer").distinct().count()
+        calls += (
+            people_number
+            if options.verify_features < 0
+            else min(options.verify_features, people_number)
+        )
+    return Estimate(subscriptions=number, calls=calls)
 
 
 def begin(options: Options) -> ReconcileRun:
@@ -166,6 +177,8 @@ def execute(run: ReconcileRun, *, tell: Listener = lambda number: None) -> Recon
     pace = TokenBucket(rate=options.rate or default_rate())
     with at_work(run), paced(pace), counted_calls() as counter:
         try:
+            if options.events:
+                MissedEvents(run, options, pace=pace).look()
             Sweeps(run, options, pace=pace).before()
             errors = _work(run, options, pace=pace, tell=tell)
             if not errors:
@@ -185,6 +198,8 @@ def finish_comparison(run: ReconcileRun, options: Options, *, pace: Pace) -> Non
     """What comes after the windows: unlisted subscriptions, and what the database alone shows."""
     listed = run.windows.aggregate(total=Sum("listed"))["total"] or 0
     MissingSubscriptions(run, options, pace=pace).settle(listed=listed)
+    if options.verify_features is not None:
+        FeatureCheck(run, options, pace=pace).look()
     Sweeps(run, options, pace=pace).after()
 
 
