@@ -28,7 +28,7 @@ from ..rules.entitlements import Catalog, Policy, Term, wanted_entitlements
 from ..rules.json_values import integer, mapping, objects, text
 from ..rules.money import per_month
 from ..rules.ordering import Verdict, judge
-from ..rules.snapshots import SubscriptionSnapshot
+from ..rules.snapshots import TERMINAL_STATUSES, SubscriptionSnapshot
 from ..sync import CatalogTerms, Stored, SubscriptionReading, read_catalog, read_stored
 from .reading import Key, Row, snapshot_of
 
@@ -85,7 +85,7 @@ def is_known(key: Key) -> bool:
 
 def is_suspect(key: Key, row: Row, terms: Terms) -> bool:
     """Whether something seems to differ, given a key of Stripe's that is equal to the row's."""
-    if row.is_held_elsewhere:
+    if row.is_held_elsewhere or (row.is_customer_deleted and key[2] not in TERMINAL_STATUSES):
         return True
     wanted = wanted_entitlements(
         snapshot_of(key),

@@ -17,6 +17,7 @@ from .options import Options
 from .ownership import beat
 from .patience import Patience
 from .recording import drift_row, mark, record
+from .sweeps import told
 
 KEPT = int(timedelta(days=30).total_seconds())
 """How long Stripe lists events, in seconds. https://docs.stripe.com/api/events/list"""
@@ -139,7 +140,7 @@ class MissedEvents:
                 Difference(
                     kind=Kind.EVENT_MISSED if event is None else Kind.EVENT_FAILED,
                     here=NEVER if event is None else event.error or event.status,
-                    stripe=f"{snapshot.type} of {to_datetime(snapshot.created):%Y-%m-%d %H:%M}",
+                    stripe=told(snapshot.type, to_datetime(snapshot.created)),
                 ),
                 object_id=snapshot.id,
                 customer_id=snapshot.customer_id,

@@ -21,12 +21,14 @@ from ..rules.drift import Difference, Kind
 from ..rules.json_values import identifier, text
 from ..rules.snapshots import ENDED_STATUSES, TERMINAL_STATUSES
 from ..stripe_api import Pace, read_page
+from .events import KINDS as EVENTS
 from .options import Options
 from .ownership import beat
 from .patience import Patience
 from .recording import drift_row, record
 
 PATH = "/v1/entitlements/active_entitlements"
+FEATURES = (Kind.FEATURE_DISAGREEMENT, Kind.FEATURE_UNKNOWN)
 ALL = -1
 CHUNK = 100
 
@@ -65,11 +67,12 @@ class FeatureCheck:
 
     def look(self) -> None:
         """Raises StripeError when Stripe does not answer."""
-        wants = self._options.wants
-        if not wants(Kind.FEATURE_DISAGREEMENT) and not wants(Kind.FEATURE_UNKNOWN):
+        if not any(self._options.wants(kind) for kind in FEATURES):
             return
         for customer in self._sample():
             beat(self._run)
+            if self._differs(customer):
+                continue  # that explains it, and is told
             try:
                 listed, asked_at = self._listed(str(customer.stripe_id))
             except StripeObjectMissingError:
@@ -77,6 +80,12 @@ class FeatureCheck:
             expected = expected_of(customer)
             if expected.changed_at + SETTLED_AFTER < asked_at:
                 record(list(self._drift(customer, expected, listed)))
+
+    def _differs(self, customer: Customer) -> bool:
+        """Whether the run has found what is stored of a customer to differ, and left it so."""
+        left = [Drift.State.FOUND, Drift.State.FAILED]
+        rows = Drift.objects.filter(run=self._run, customer_id=customer.stripe_id, state__in=left)
+        return rows.exclude(kind__in=[*FEATURES, *EVENTS]).exists()
 
     def _sample(self) -> Iterator[Customer]:
         """Linked customers with a subscription that runs: as many as were asked for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -263,7 +263,7 @@ class Sweeps:
                         Difference(
                             kind=kind,
                             here=row.error or row.status,
-                            stripe=f"{row.type} of {row.stripe_created_at:%Y-%m-%d %H:%M}",
+                            stripe=told(row.type, row.stripe_created_at),
                         ),
                         object_id=row.stripe_id,
                         customer_id=row.customer_id,
@@ -307,6 +307,11 @@ class Sweeps:
             mark(drift, Drift.State.FOUND, error=stopped(self._repairer.limit))
         elif self._repairer.attempt(drift, repair):
             mark(drift, Drift.State.REPAIRED)
+
+
+def told(event_type: str, created_at: datetime | None) -> str:
+    """An event, for people."""
+    return event_type if created_at is None else f"{event_type} of {created_at:%Y-%m-%d %H:%M}"
 
 
 def _chunks(rows: QuerySet[Row]) -> Iterator[list[Row]]:

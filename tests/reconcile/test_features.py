@@ -113,6 +113,12 @@ def test_a_feature_that_the_catalog_lacks_is_unknown_and_then_mirrored(
     assert verify().drift == []
 
 
+def test_what_other_drift_explains_is_no_disagreement(stripe_sandbox, bound, renewed):
+    held(stripe_sandbox, bound).clear()
+    stripe_sandbox.engine.state.objects[renewed["id"]]["status"] = "unpaid"
+    assert kinds(verify(only=frozenset())) == {"subscription_status"}
+
+
 # What a documented delay explains
 
 
