@@ -43,6 +43,9 @@ class ReconcileRun(models.Model):
     beat_at = models.DateTimeField(_("last sign of life"), default=timezone.now)
     is_applying = models.BooleanField(_("repairs"), default=False)
     options = models.JSONField(_("options"), default=dict)
+    next_turn = models.FloatField(
+        default=0.0, editable=False, help_text=_("When the next call may be made, shared.")
+    )
     resumed = models.PositiveIntegerField(_("times resumed"), default=0)
     created_before = models.BigIntegerField(
         _("window"),
