@@ -25,11 +25,13 @@ from .resources import (
     INCLUDE,
     ROUTES,
     checkout_completion,
+    dunning,
     payment_attempts,
     setup_intents,
     test_clocks,
 )
 from .resources.events import build_event
+from .resources.payment_attempts import Outcome
 from .routes import Call, match
 from .state import State, StripeObject
 
@@ -313,6 +315,10 @@ class Engine:
                 outcome = payment_attempts.authenticate(self, intent_id, succeeds=succeeds)
                 intent = outcome.intent
             return copy.deepcopy(intent)
+
+    def payment_decided(self, invoice_id: str, outcome: Outcome) -> None:
+        """What became of the payment intent of an invoice, other than by charging the invoice."""
+        dunning.payment_decided(self, invoice_id, outcome)
 
     def settle(self, intent_id: str, *, succeeds: bool | None = None) -> None:
         """Decide a delayed payment now: as its test account does, or as it is told."""

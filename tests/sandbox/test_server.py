@@ -566,3 +566,19 @@ def test_the_controls_do_what_the_page_does(running):
     control(server, "reset")
     assert pay(server.engine)["status"] == "succeeded"
     assert fetch(f"{server.url}/_sandbox/decline", {"code": "x"})[0] == 400
+
+
+def test_an_invoices_page_leads_to_3d_secure_and_back(running):
+    server, _ = running
+    shop = Shop(server.engine)
+    subscription = shop.subscribe(payment_behavior="default_incomplete")
+    url = shop.invoices(subscription)[0]["hosted_invoice_url"]
+    status, headers, _ = fetch(url, {"card_number": "4000000000003220"})
+    assert status == 303
+    assert headers["Location"].startswith("/3ds/pi_")
+    bank = server.url + headers["Location"]
+    assert shop.read(subscription)["status"] == "incomplete"
+    status, headers, _ = fetch(bank, {"action": "authenticate"})
+    assert status == 303
+    assert headers["Location"].startswith(url)
+    assert shop.read(subscription)["status"] == "active"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..state import StripeObject
-from . import billables, invoice_items, invoices
+from . import billables, invoice_collection, invoice_items, invoices
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -98,4 +98,4 @@ def finalize_and_collect(engine: Engine, invoice: StripeObject) -> None:
     if invoice["collection_method"] == "send_invoice":
         engine.emit("invoice.sent", invoice)
     elif not engine.state.notes[invoice["id"]].get("awaits_payment"):
-        invoices.collect(engine, invoice, method_id=invoices.payer(engine, invoice))
+        invoice_collection.collect(engine, invoice, method_id=invoices.payer(engine, invoice))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SandboxError, declined
+from ..errors import SandboxError
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
@@ -192,8 +192,17 @@ def pay(call: Call) -> StripeObject:
             " method.",
             code="missing",
         )
-    if not dunning.pay(engine, invoice, method_id=method_id):
-        raise declined()
+    outcome = dunning.pay(engine, invoice, method_id=method_id)
+    if outcome.status == "requires_action":
+        raise SandboxError(
+            "This payment requires additional user action before it can be completed successfully."
+            " Payment can be completed using the PaymentIntent associated with the invoice.",
+            status=402,
+            type="card_error",
+            code="invoice_payment_intent_requires_action",
+        )
+    if outcome.decline_code:
+        raise outcome.error()
     return invoice
 
 

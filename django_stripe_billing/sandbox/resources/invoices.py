@@ -18,7 +18,6 @@ from . import (
     invoice_items,
     invoice_object,
     invoice_payments,
-    payment_intents,
 )
 from .billables import Billable
 
@@ -92,53 +91,6 @@ def finalize(engine: Engine, invoice: StripeObject) -> None:
         invoice_payments.open_for(engine, invoice)
     else:
         mark_paid(engine, invoice)
-
-
-def collect(
-    engine: Engine, invoice: StripeObject, *, method_id: str | None, is_automatic: bool = True
-) -> bool:
-    """Try to charge an open invoice; whether it is paid now.
-
-    Only the first attempt and automatic ones count, and only they move the next one.
-    """
-    intent_id = _charge(engine, invoice, method_id)
-    counts = is_automatic or not invoice["attempt_count"]
-    if intent_id is not None:
-        payment = invoice_payments.open_for(engine, invoice)
-        payment["payment"] = {"payment_intent": intent_id, "type": "payment_intent"}
-        mark_paid(engine, invoice, attempts=1 if counts else 0)
-        return True
-    with engine.changing(invoice, UPDATED):
-        invoice["attempted"] = True
-        if counts:
-            invoice["attempt_count"] += 1
-            invoice["next_payment_attempt"] = _next_attempt(engine, invoice)
-    engine.emit("invoice.payment_failed", invoice)
-    return False
-
-
-def _charge(engine: Engine, invoice: StripeObject, method_id: str | None) -> str | None:
-    """The id of the payment that succeeded; None when the charge is declined."""
-    notes = engine.state.notes[invoice["id"]]
-    outcome = payment_intents.charge(
-        engine,
-        customer_id=invoice["customer"],
-        method_id=method_id,
-        amount=invoice["amount_remaining"],
-        currency=invoice["currency"],
-        intent=engine.state.objects.get(notes.get("payment_intent", "")),
-    )
-    notes["payment_intent"] = outcome.intent["id"]
-    return str(outcome.intent["id"]) if outcome.status == "succeeded" else None
-
-
-def _next_attempt(engine: Engine, invoice: StripeObject) -> int | None:
-    notes = engine.state.notes[invoice["id"]]
-    if not invoice["auto_advance"] or not notes.get("is_retried", True):
-        return None
-    days = engine.retry_days
-    retries: list[int] = notes.setdefault("retries", [engine.now + day * DAY for day in days])
-    return next((moment for moment in retries if moment > engine.now), None)
 
 
 def mark_paid(
