@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..state import StripeObject
-from . import billables, invoice_collection, invoice_items, invoices
+from . import billables, invoice_collection, invoice_discounts, invoice_items, invoices
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def bill(
         period=period,
         pending=pending,
     )
+    billed_with = [engine.state.objects[one] for one in invoice["discounts"]]
+    invoice_discounts.remember(engine, items, billed_with)
     notes = engine.state.notes[invoice["id"]]
     notes["days_until_due"] = subscription["days_until_due"]
     notes["is_retried"] = is_retried

@@ -14,7 +14,7 @@ from ..state import StripeObject
 from . import (
     billables,
     customer_balances,
-    discounts,
+    invoice_discounts,
     invoice_items,
     invoice_object,
     invoice_payments,
@@ -39,8 +39,12 @@ def draft(
     subscription: StripeObject | None = None,
     period: tuple[int, int] | None = None,
     pending: Sequence[StripeObject] = (),
+    discounts: Sequence[StripeObject] | None = None,
 ) -> StripeObject:
-    """A new draft of pending invoice items and further content; `reason`: its billing_reason."""
+    """A new draft of pending invoice items and further content; `reason`: its billing_reason.
+
+    `discounts` are those that are due unless they are given.
+    """
     taken = [billables.of_invoice_item(engine, entry) for entry in pending]
     invoice = invoice_object.build(
         engine,
@@ -49,17 +53,16 @@ def draft(
         reason=reason,
         subscription=subscription,
         currency=currency,
+        discounts=discounts,
     )
     if period is not None:
         invoice["period_start"], invoice["period_end"] = period
-    if subscription is not None:
-        discounts.apply_to_invoice(engine, invoice, subscription)
-        invoice_object.add_up(invoice, balance=customer["balance"])
     engine.state.add(invoice)
     invoice_items.take_up(engine, pending, invoice["id"])
     if subscription is not None:
         subscription["latest_invoice"] = invoice["id"]
         engine.state.notes[subscription["id"]].setdefault("invoices", []).append(invoice["id"])
+    invoice_discounts.use_up(engine, invoice)
     engine.emit("invoice.created", invoice)
     return invoice
 
