@@ -172,7 +172,32 @@ def test_a_schedule_can_begin_a_subscription(shop, starts_in):
     schedule = shop.call("GET", f"{PATH}/{schedule['id']}")
     subscription = shop.read({"id": schedule["subscription"]})
     assert (subscription["status"], subscription["created"]) == ("active", START + starts_in)
-    assert shop.invoices(subscription)[0]["total"] == 4000
+    invoice = shop.invoices(subscription)[0]
+    assert (invoice["total"], invoice["status"]) == (4000, "draft")
+    shop.advance(3600)
+    assert shop.invoices(subscription)[0]["status"] == "paid"
+
+
+def test_a_schedule_begins_for_a_customer_without_a_card_who_is_past_due_then(shop):
+    poor = shop.call("POST", "/v1/customers", {})
+    phase = {
+        "items": [{"price": shop.price["id"]}],
+        "duration": {"interval": "month", "interval_count": 12},
+    }
+    given = {"customer": poor["id"], "start_date": "now", "phases": [phase]}
+    schedule = shop.call("POST", PATH, given)
+    subscription = shop.read({"id": schedule["subscription"]})
+    assert subscription["status"] == "active"
+    shop.advance(3600)
+    assert shop.read(subscription)["status"] == "past_due"
+    shop.advance(8 * DAY)
+    assert shop.read(subscription)["status"] == "canceled"
+    assert shop.call("GET", f"{PATH}/{schedule['id']}")["status"] == "canceled"
+    assert shop.types()[-4:-1] == [
+        "subscription_schedule.canceled",
+        "subscription_schedule.aborted",
+        "customer.subscription.deleted",
+    ]
 
 
 def test_phases_that_do_not_fit_are_refused(shop, schedule):

@@ -64,6 +64,8 @@ def _drop_schedule(engine: Engine, subscription: StripeObject) -> None:
     outcome = "completed" if is_planned else "canceled"
     schedule.update({"status": outcome, f"{outcome}_at": engine.now, "current_phase": None})
     engine.emit(f"subscription_schedule.{outcome}", schedule)
+    if subscription["cancellation_details"]["reason"] == "payment_failed":
+        engine.emit("subscription_schedule.aborted", schedule)
 
 
 def expire(engine: Engine, subscription: StripeObject) -> None:
