@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..state import StripeObject
-from . import billables, invoice_collection, invoice_discounts, invoice_items, invoices
+from . import (
+    billables,
+    invoice_collection,
+    invoice_discounts,
+    invoice_items,
+    invoices,
+    metered_lines,
+)
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -60,6 +67,7 @@ def bill(
     )
     billed_with = [engine.state.objects[one] for one in invoice["discounts"]]
     invoice_discounts.remember(engine, items, billed_with)
+    metered_lines.mark_billed(engine, subscription, items)
     notes = engine.state.notes[invoice["id"]]
     notes["days_until_due"] = subscription["days_until_due"]
     notes["is_retried"] = is_retried

@@ -16,6 +16,7 @@ from . import (
     invoice_discounts,
     invoice_items,
     invoice_object,
+    metered_lines,
     plan_changes,
     prorations,
     subscription_items,
@@ -87,6 +88,7 @@ def _of_end(
         at = details.get("proration_date", at) if details.get("cancel_now") else at
         items = subscription["items"]["data"]
         content += prorations.credits(engine, subscription, items, at=at)
+    content += metered_lines.unbilled(engine, subscription, until=at)
     wanted = plan_changes.Plan(
         items=[], prorations=content, starts_anew=False, discounts=[], invoices_now=True
     )

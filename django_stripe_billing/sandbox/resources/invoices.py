@@ -18,6 +18,7 @@ from . import (
     invoice_items,
     invoice_object,
     invoice_payments,
+    metered_lines,
 )
 from .billables import Billable
 
@@ -72,6 +73,8 @@ def finalize(engine: Engine, invoice: StripeObject) -> None:
     customer = engine.state.get("customer", invoice["customer"], param="customer", status=400)
     notes = engine.state.notes[invoice["id"]]
     with engine.changing(invoice, UPDATED):
+        metered_lines.count_again(engine, invoice)
+        invoice_discounts.apply_again(engine, invoice)
         invoice_object.add_up(invoice, balance=customer["balance"])
         customer_balances.apply_to_invoice(engine, invoice)
         invoice["status"] = "open"

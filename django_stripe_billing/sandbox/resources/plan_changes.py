@@ -57,7 +57,7 @@ def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> 
     )
     is_billed = subscription["status"] in prorations.BILLED
     restarts = (params.get("billing_cycle_anchor") or {}).get("type") == "now"
-    was_free, is_free = _cost(old) == 0, _cost(items) == 0
+    was_free, is_free = _is_free(old), _is_free(items)
     starts_anew = is_billed and (restarts or interval_changed or (was_free and not is_free))
     customer = engine.state.objects[subscription["customer"]]
     discounts = invoice_discounts.wanted(engine, customer, subscription, params, at=engine.now)
@@ -86,8 +86,10 @@ def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> 
     )
 
 
-def _cost(items: list[StripeObject]) -> int:
-    return sum(amounts.of(item["price"], item["quantity"]) for item in items)
+def _is_free(items: list[StripeObject]) -> bool:
+    return not any(
+        billables.is_metered(item) or amounts.of(item["price"], item["quantity"]) for item in items
+    )
 
 
 def _moment(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int:
