@@ -94,9 +94,14 @@ def test_it_lets_go_after_its_last_phase(shop, subscription, schedule):
     live = shop.read(subscription)
     assert (live["status"], live["schedule"]) == ("active", None)
     assert shop.invoices(subscription)[0]["total"] == 10_000
-    told = shop.events("subscription_schedule.expiring", "subscription_schedule.released")
+    told = shop.events(
+        "subscription_schedule.completed",
+        "subscription_schedule.expiring",
+        "subscription_schedule.released",
+    )
     assert told == [
         ("subscription_schedule.expiring", end - 7 * DAY),
+        ("subscription_schedule.completed", end),
         ("subscription_schedule.released", end),
     ]
 
@@ -178,18 +183,30 @@ def test_a_schedule_can_begin_a_subscription(shop, starts_in):
     assert shop.invoices(subscription)[0]["status"] == "paid"
 
 
-def test_a_schedule_begins_for_a_customer_without_a_card_who_is_past_due_then(shop):
-    poor = shop.call("POST", "/v1/customers", {})
+def start_with(shop, customer):
     phase = {
         "items": [{"price": shop.price["id"]}],
         "duration": {"interval": "month", "interval_count": 12},
     }
-    given = {"customer": poor["id"], "start_date": "now", "phases": [phase]}
+    given = {"customer": customer["id"], "start_date": "now", "phases": [phase]}
     schedule = shop.call("POST", PATH, given)
-    subscription = shop.read({"id": schedule["subscription"]})
+    return schedule, shop.read({"id": schedule["subscription"]})
+
+
+def test_a_schedule_begins_for_a_customer_without_a_card_who_stays_past_due(shop):
+    _, subscription = start_with(shop, shop.call("POST", "/v1/customers", {}))
     assert subscription["status"] == "active"
     shop.advance(3600)
     assert shop.read(subscription)["status"] == "past_due"
+    invoice = shop.invoices(subscription)[0]
+    assert (invoice["attempt_count"], invoice["next_payment_attempt"]) == (1, None)
+    shop.advance(20 * DAY)
+    assert shop.read(subscription)["status"] == "past_due", "there was nothing to try again"
+
+
+def test_a_schedule_is_aborted_when_its_subscription_ends_for_want_of_money(shop):
+    shop.use_card("pm_card_chargeCustomerFail")
+    schedule, subscription = start_with(shop, shop.customer)
     shop.advance(8 * DAY)
     assert shop.read(subscription)["status"] == "canceled"
     assert shop.call("GET", f"{PATH}/{schedule['id']}")["status"] == "canceled"

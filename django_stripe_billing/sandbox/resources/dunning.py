@@ -158,7 +158,10 @@ def _retry(engine: Engine, invoice: StripeObject) -> None:
 
 
 def _give_up_after_last(engine: Engine, invoice: StripeObject) -> None:
-    """The last attempt failed: the subscription ends up as the account is set to."""
+    """The last attempt failed: the subscription ends up as the account is set to.
+
+    Without a payment method there were no attempts, and it stays past due.
+    """
     subscription = engine.state.objects.get(invoice_object.subscription_of(invoice) or "")
     if (
         subscription is None
@@ -168,6 +171,7 @@ def _give_up_after_last(engine: Engine, invoice: StripeObject) -> None:
         or invoice["next_payment_attempt"] is not None
         or engine.state.notes[invoice["id"]].get("is_processing")
         or not invoice["auto_advance"]
+        or invoices.payer(engine, invoice) is None
     ):
         return
     ENDS[engine.end_of_dunning](engine, subscription)

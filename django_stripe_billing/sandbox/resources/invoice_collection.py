@@ -78,6 +78,8 @@ def _next_attempt(engine: Engine, invoice: StripeObject) -> int | None:
     notes = engine.state.notes[invoice["id"]]
     if not invoice["auto_advance"] or not notes.get("is_retried", True):
         return None
+    if invoices.payer(engine, invoice) is None:
+        return None
     days = engine.retry_days
     retries: list[int] = notes.setdefault("retries", [engine.now + day * DAY for day in days])
     return next((moment for moment in retries if moment > engine.now), None)
