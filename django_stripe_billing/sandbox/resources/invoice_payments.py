@@ -16,19 +16,10 @@ if TYPE_CHECKING:
 KIND = "invoice_payment"
 
 
-def open_for(engine: Engine, invoice: StripeObject) -> None:
-    """An invoice has become due: its payment intent is made, for anyone to confirm."""
-    values: StripeObject = {
-        "amount": invoice["amount_remaining"],
-        "currency": invoice["currency"],
-        "customer": invoice["customer"],
-    }
-    if invoice["parent"] is not None:
-        values["setup_future_usage"] = "off_session"
-    intent = payment_intents.add(engine, values)
-    engine.state.notes[intent["id"]].update(
-        then=partial(engine.payment_decided, invoice["id"]), is_of_invoice=True
-    )
+def open_for(engine: Engine, invoice: StripeObject, *, intent: StripeObject | None = None) -> None:
+    """An invoice has become due: its payment intent is made, unless there is one already."""
+    if intent is None:
+        intent = _add_intent(engine, invoice)
     payment = engine.state.add(
         {
             "id": engine.state.new_id("inpay_", length=24),
@@ -46,6 +37,21 @@ def open_for(engine: Engine, invoice: StripeObject) -> None:
         }
     )
     engine.state.notes[invoice["id"]].setdefault("payments", []).append(payment["id"])
+
+
+def _add_intent(engine: Engine, invoice: StripeObject) -> StripeObject:
+    values: StripeObject = {
+        "amount": invoice["amount_remaining"],
+        "currency": invoice["currency"],
+        "customer": invoice["customer"],
+    }
+    if invoice["parent"] is not None:
+        values["setup_future_usage"] = "off_session"
+    intent = payment_intents.add(engine, values)
+    engine.state.notes[intent["id"]].update(
+        then=partial(engine.payment_decided, invoice["id"]), is_of_invoice=True
+    )
+    return intent
 
 
 def default_of(engine: Engine, invoice: StripeObject) -> StripeObject | None:

@@ -68,15 +68,19 @@ def draft(
     return invoice
 
 
-def finalize(engine: Engine, invoice: StripeObject) -> None:
-    """A draft becomes open: it has a number and can be paid; with nothing to pay it is paid."""
+def finalize(engine: Engine, invoice: StripeObject, *, paid_by: StripeObject | None = None) -> None:
+    """A draft becomes open: it has a number and can be paid; with nothing to pay it is paid.
+
+    `paid_by`: the payment intent that has paid for it before, in a checkout.
+    """
     customer = engine.state.get("customer", invoice["customer"], param="customer", status=400)
     notes = engine.state.notes[invoice["id"]]
     with engine.changing(invoice, UPDATED):
         metered_lines.count_again(engine, invoice)
         invoice_discounts.apply_again(engine, invoice)
-        invoice_object.add_up(invoice, balance=customer["balance"])
-        customer_balances.apply_to_invoice(engine, invoice)
+        invoice_object.add_up(invoice, balance=0 if paid_by else customer["balance"])
+        if paid_by is None:
+            customer_balances.apply_to_invoice(engine, invoice)
         invoice["status"] = "open"
         invoice["effective_at"] = invoice["effective_at"] or engine.now
         invoice["status_transitions"]["finalized_at"] = engine.now
@@ -94,8 +98,8 @@ def finalize(engine: Engine, invoice: StripeObject) -> None:
                 invoice["due_date"] = engine.now + (30 if days is None else days) * DAY
     engine.emit("invoice.finalized", invoice)
     if invoice["amount_due"]:
-        invoice_payments.open_for(engine, invoice)
-    else:
+        invoice_payments.open_for(engine, invoice, intent=paid_by)
+    if paid_by is not None or not invoice["amount_due"]:
         mark_paid(engine, invoice)
 
 
