@@ -11,5 +11,6 @@ urlpatterns = [
     path("return/", views.ReturnView.as_view(), name="return"),
     path("portal/", views.PortalView.as_view(), name="portal"),
     path("status/", views.StatusView.as_view(), name="status"),
+    path("usage/", views.UsageView.as_view(), name="usage"),
     path("entitlements/", views.EntitlementsView.as_view(), name="entitlements"),
 ]

@@ -18,8 +18,14 @@ from ..access import entitlements
 from ..checkout import read_return, sold_prices, start_checkout, status_of
 from ..portal import start_portal
 from ..subscribers import resolve_subscriber
+from ..usage import totals
 from .errors import answered
-from .serializers import CheckoutSerializer, FeatureAccessSerializer, PlanSerializer
+from .serializers import (
+    CheckoutSerializer,
+    FeatureAccessSerializer,
+    PlanSerializer,
+    UsageSerializer,
+)
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -98,3 +104,12 @@ class EntitlementsView(BillingAPIView):
         held: dict[str, Any] = entitlements(self.subscriber(request, "access"))
         rows = [held[key] for key in sorted(held)]
         return Response(FeatureAccessSerializer(rows, many=True).data)
+
+
+class UsageView(BillingAPIView):
+    """GET: what was used of each meter in the current period."""
+
+    def get(self, request: Request) -> Response:
+        found = totals(self.subscriber(request, "access"))
+        rows = [{"meter": meter, "total": total} for meter, total in sorted(found.items())]
+        return Response(UsageSerializer(rows, many=True).data)
