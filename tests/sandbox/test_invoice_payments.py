@@ -244,3 +244,39 @@ def test_a_delayed_debit_that_fails_makes_the_subscription_past_due(shop):
     invoice = latest(shop, subscription)
     assert (invoice["status"], invoice["attempt_count"]) == ("open", 1)
     assert invoice["next_payment_attempt"] is not None
+
+
+def test_a_change_that_waits_for_3d_secure_is_made_when_that_is_passed(shop):
+    subscription = shop.subscribe()
+    dear = shop.add_price(5000, "month")
+    shop.use_card(THREE_D_SECURE)
+    shop.advance(DAY)
+    item = subscription["items"]["data"][0]
+    held = shop.change(
+        subscription,
+        items=[{"id": item["id"], "price": dear["id"]}],
+        proration_behavior="always_invoice",
+        payment_behavior="pending_if_incomplete",
+    )
+    assert held["pending_update"] is not None
+    assert held["status"] == "active"
+    shop.engine.authenticate(intent_of(shop, latest(shop, subscription))["id"])
+    after = shop.read(subscription)
+    assert after["pending_update"] is None
+    assert after["items"]["data"][0]["price"]["id"] == dear["id"]
+    assert "customer.subscription.pending_update_applied" in shop.types()
+
+
+def test_a_resumption_waits_for_a_confirmed_intent(shop):
+    subscription = shop.subscribe()
+    path = f"/v1/subscriptions/{subscription['id']}"
+    keeps_the_money = {"bill_for": {"unused_time_from": {"type": "none"}}}
+    shop.call("POST", f"{path}/pause", {"type": "subscription", **keeps_the_money})
+    shop.use_card("pm_card_chargeCustomerFail")
+    shop.advance(DAY)
+    waits = {"payment_behavior": "resume_on_payment_success"}
+    assert shop.call("POST", f"{path}/resume", waits)["status"] == "paused"
+    intent = intent_of(shop, latest(shop, subscription))
+    confirm = f"/v1/payment_intents/{intent['id']}/confirm"
+    shop.call("POST", confirm, {"payment_method": "pm_card_visa"})
+    assert shop.read(subscription)["status"] == "active"
