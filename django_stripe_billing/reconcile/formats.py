@@ -23,6 +23,9 @@ from .report import Report, drift_data
 MOST_ROWS = 200
 """Rows of the table for people; the other formats hold everything."""
 
+WIDE = 400
+"""Signs in a line of the table where there is no terminal: ids are not broken."""
+
 COLUMNS = (
     "kind",
     "object",
@@ -80,9 +83,11 @@ def write_html(report: Report, out: TextIO) -> None:
 
 def write_table(report: Report, out: TextIO, *, width: int | None = None) -> None:
     """For people: what differs, what to do, and the summary as the last line."""
-    console = Console(file=out, width=width, highlight=False, soft_wrap=width is None)
+    if width is None and not out.isatty():
+        width = WIDE
+    console = Console(file=out, width=width, highlight=False, soft_wrap=True)
     if report.run.drift_found:
-        console.print(_table(report))
+        console.print(_table(report), soft_wrap=False)
         hidden = report.run.drift_found - MOST_ROWS
         if hidden > 0:
             console.print(f"… and {hidden:,} more: --format csv, json or html shows all of them.")
