@@ -10,6 +10,7 @@ from abc import abstractmethod
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
@@ -17,6 +18,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -30,6 +32,9 @@ logger = logging.getLogger("django_stripe_billing.admin")
 MOST_AT_ONCE = 100
 """How many rows an action on a list takes; each may be several calls to Stripe."""
 
+CONFIRMED = "confirmed"
+"""What the page that asks for confirmation posts."""
+
 MOST_ERRORS = 10
 """How many errors of one action are shown one by one."""
 
@@ -41,6 +46,10 @@ class AskingAdmin(InspectingAdmin):
     asking_name = ""
     """The name of the action on the list, and the last part of its URL on the page."""
     asking_label: Any = ""
+    asking_list_label: Any = ""
+    """The label of the action on the list, where it is another one."""
+    asking_confirmation_template = ""
+    """The page that asks whether the chosen rows are the right ones; '' asks nothing."""
     asking_permission = ""
     """The codename, with the app label."""
 
@@ -89,8 +98,27 @@ class AskingAdmin(InspectingAdmin):
     def get_actions(self, request: HttpRequest) -> Any:
         actions: dict[str, Any] = super().get_actions(request)
         if self.may_ask(request) and IS_POPUP_VAR not in request.GET:
-            actions[self.asking_name] = (_ask_all, self.asking_name, str(self.asking_label))
+            actions[self.asking_name] = (
+                _ask_all,
+                self.asking_name,
+                str(self.asking_list_label or self.asking_label),
+            )
         return actions
+
+    def confirm(self, request: HttpRequest, rows: list[Any]) -> HttpResponse:
+        """The page that shows what was chosen, and asks whether to do it."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": self.asking_list_label or self.asking_label,
+            "opts": self.opts,
+            "media": self.media,
+            "rows": rows,
+            "action": self.asking_name,
+            "asking_label": self.asking_label,
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, self.asking_confirmation_template, context)
 
     def ask_all(self, request: HttpRequest, rows: list[Any]) -> None:
         """Do it for each row, and tell in a few messages what came of it."""
@@ -132,7 +160,9 @@ class AskingAdmin(InspectingAdmin):
 
 
 @admin.action
-def _ask_all(modeladmin: AskingAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+def _ask_all(
+    modeladmin: AskingAdmin, request: HttpRequest, queryset: QuerySet[Any]
+) -> HttpResponse | None:
     """The action on a list."""
     rows = list(queryset[: MOST_AT_ONCE + 1])
     if len(rows) > MOST_AT_ONCE:
@@ -140,5 +170,8 @@ def _ask_all(modeladmin: AskingAdmin, request: HttpRequest, queryset: QuerySet[A
             "Choose at most %(most)d at once; manage.py reconcile_entitlements takes everything."
         )
         modeladmin.message_user(request, text % {"most": MOST_AT_ONCE}, messages.ERROR)
-        return
+        return None
+    if modeladmin.asking_confirmation_template and CONFIRMED not in request.POST:
+        return modeladmin.confirm(request, rows)
     modeladmin.ask_all(request, rows)
+    return None

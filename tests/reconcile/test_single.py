@@ -3,7 +3,6 @@
 import pytest
 from django.utils import timezone
 
-from django_stripe_billing import models
 from django_stripe_billing.access import has_feature
 from django_stripe_billing.exceptions import (
     DriftLeftError,
@@ -417,17 +416,17 @@ def test_a_deleted_customer_is_a_persons_decision(subscription):
     assert state(drift) == "gone"
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_every_kind_is_repaired_or_explained(subscription, kind):
+def test_every_kind_is_repaired_or_explained(subscription):
     """No kind ends in an error of ours, whatever the row says."""
     run = reconcile().run
-    drift = Drift.objects.create(run=run, kind=kind, object_id="sub_unknown")
-    try:
-        outcome = repair(drift)
-    except PersonNeededError as error:
-        assert str(error) == MEANINGS[kind].advice
-    except (DriftLeftError, StripeObjectMissingError) as error:
-        assert str(error)
-    else:
-        assert outcome
-    assert models.Entitlement.objects.count() == 2
+    for kind in Kind:
+        drift = Drift.objects.create(run=run, kind=kind, object_id="sub_unknown")
+        try:
+            outcome = repair(drift)
+        except PersonNeededError as error:
+            assert str(error) == MEANINGS[kind].advice
+        except (DriftLeftError, StripeObjectMissingError) as error:
+            assert str(error)
+        else:
+            assert outcome
+    assert Entitlement.objects.count() == 2
