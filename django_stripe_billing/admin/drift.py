@@ -5,15 +5,16 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.text import Truncator
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..models import Drift, ReconcileRun
 from ..money import formatted
 from ..reconcile import DriftRepairs
-from ..reconcile.formats import stripe_url
 from .asking import AskingAdmin
 from .drift_places import places
 from .synced import person, synced_by
@@ -24,6 +25,15 @@ MOST_RUNS = 10
 LEFT = (Drift.State.FOUND, Drift.State.FAILED)
 
 
+OUTCOMES = {
+    Drift.State.FOUND: gettext_lazy("found"),
+    Drift.State.REPAIRED: gettext_lazy("repaired"),
+    Drift.State.FAILED: gettext_lazy("failed"),
+    Drift.State.GONE: gettext_lazy("gone"),
+}
+"""The states in a word: the column stays narrow."""
+
+
 class RunFilter(admin.SimpleListFilter):
     """By run: the newest, and the one that is chosen."""
 
@@ -32,7 +42,7 @@ class RunFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         newest = ReconcileRun.objects.order_by("-pk").only("pk", "started_at")[:MOST_RUNS]
-        runs = [(str(run.pk), f"{run.pk}: {run.started_at:%Y-%m-%d %H:%M}") for run in newest]
+        runs = [(str(run.pk), f"{run.pk}: {_moment(run)}") for run in newest]
         chosen = self.used_parameters.get(self.parameter_name)
         if chosen and chosen not in {key for key, _text in runs}:
             runs.append((str(chosen), str(chosen)))
@@ -73,15 +83,12 @@ class DriftAdmin(AskingAdmin):
     change_form_template = "admin/stripe_billing/drift_change_form.html"
     ordering = ["-run", "pk"]
     list_display = [
-        "kind",
-        "object_id",
+        "in_words",
         "who",
-        "short_here",
-        "short_stripe",
+        "difference",
         "at_stake",
-        "state",
+        "outcome",
         "run_number",
-        "dashboard",
     ]
     list_filter = [RunFilter, StateFilter, "kind"]
     list_select_related = ["run"]
@@ -123,17 +130,33 @@ class DriftAdmin(AskingAdmin):
         text = str(row.what_next)
         return _("Repair it: %(what)s") % {"what": text} if row.is_repairable else text
 
+    @admin.display(description=gettext_lazy("kind"), ordering="kind")
+    def in_words(self, row: Any) -> str:
+        return str(row.kind_in_words)
+
     @admin.display(description=gettext_lazy("customer"), ordering="customer_id")
     def who(self, row: Any) -> str:
-        return row.subscriber or row.customer_id or "—"
+        if not row.subscriber and row.customer_id == row.object_id:
+            return str(row.object_id)
+        return format_html(
+            '{}<span class="billing-object">{}</span>',
+            row.subscriber or row.customer_id,
+            row.object_id,
+        )
 
-    @admin.display(description=gettext_lazy("here"))
-    def short_here(self, row: Any) -> str:
-        return Truncator(row.here).chars(80)
+    @admin.display(description=gettext_lazy("difference"))
+    def difference(self, row: Any) -> str:
+        return format_html(
+            '<dl class="billing-difference"><dt>{}</dt><dd>{}</dd><dt>{}</dt><dd>{}</dd></dl>',
+            _("Here:"),
+            Truncator(row.here).chars(80),
+            _("Stripe:"),
+            Truncator(row.stripe).chars(80),
+        )
 
-    @admin.display(description=gettext_lazy("at Stripe"))
-    def short_stripe(self, row: Any) -> str:
-        return Truncator(row.stripe).chars(80)
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def outcome(self, row: Any) -> str:
+        return str(OUTCOMES.get(row.state, row.state))
 
     @admin.display(description=gettext_lazy("at stake a month"), ordering="amount")
     def at_stake(self, row: Any) -> str:
@@ -142,15 +165,6 @@ class DriftAdmin(AskingAdmin):
     @admin.display(description=gettext_lazy("run"), ordering="run")
     def run_number(self, row: Any) -> Any:
         return row.run_id
-
-    @admin.display(description=gettext_lazy("Dashboard"))
-    def dashboard(self, row: Any) -> str:
-        url = stripe_url(row)
-        if not url:
-            return "—"
-        return format_html(
-            '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, _("in Stripe")
-        )
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -174,6 +188,10 @@ class DriftAdmin(AskingAdmin):
             repairs = getattr(request, "drift_repairs", None) or DriftRepairs(cause=cause)
             outcome: str = repairs.repair(row)
         return f"{outcome}: {', '.join(told)}" if told else outcome
+
+
+def _moment(run: ReconcileRun) -> str:
+    return date_format(localtime(run.started_at), "SHORT_DATETIME_FORMAT")
 
 
 def _is_number(value: str) -> bool:

@@ -14,11 +14,14 @@ from django.utils.translation import gettext as _
 from ..models import Drift, ReconcileRun
 from ..money import formatted
 from ..reconcile import Report
-from ..reconcile.formats import WRITERS
 from ..reconcile.ownership import is_alive
 from ..rules.drift import MEANINGS, Kind
 
 MOST_ROWS = 50
+REPORT = "reconcilerun_report"
+DOWNLOADS = ("html", "csv", "json")
+"""The formats that are for more than a terminal."""
+
 LEFT = (Drift.State.FOUND, Drift.State.FAILED)
 
 
@@ -40,15 +43,10 @@ def run_report(run: ReconcileRun, request: HttpRequest, site: AdminSite) -> dict
         "has_more": len(rows) > MOST_ROWS,
         "drift_url": listed if may_look else "",
         "downloads": [
-            (name.upper(), urls.to("reconcilerun_report", run.pk, name))
-            for name in WRITERS
-            if name in DOWNLOADS
+            (_("Report: %(format)s") % {"format": name.upper()}, urls.to(REPORT, run.pk, name))
+            for name in DOWNLOADS
         ],
     }
-
-
-DOWNLOADS = ("html", "csv", "json")
-"""The formats that are for more than a terminal."""
 
 
 def shown(run: ReconcileRun) -> QuerySet[Drift]:
@@ -122,6 +120,7 @@ def _kind(kind: str) -> dict[str, Any]:
     meaning = MEANINGS.get(Kind(kind)) if kind in MEANINGS else None
     return {
         "kind": kind,
+        "in_words": kind.replace("_", " "),
         "sentence": meaning.sentence if meaning else "",
         "what_next": (meaning.repair or meaning.advice) if meaning else "",
         "number": 0,

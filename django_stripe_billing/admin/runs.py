@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,11 +13,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..models import Drift, ReconcileRun, ReconcileWindow
-from ..reconcile import Report
+from ..reconcile import Options, Report
 from ..reconcile.formats import WRITERS
 from .history import RunChangeList
 from .inspecting import InspectingAdmin, InspectingInline
@@ -29,6 +32,9 @@ REPORT_POLICY = (
     " frame-ancestors 'none'"
 )
 """The report is one file with its styles inside, and nothing else."""
+
+
+DEFAULTS = Options().as_json()
 
 
 class ScopeFilter(admin.SimpleListFilter):
@@ -73,11 +79,11 @@ class ReconcileRunAdmin(InspectingAdmin):
     change_form_template = "admin/stripe_billing/run_change_form.html"
     list_display = [
         "number",
-        "started_at",
+        "started",
         "mode",
         "outcome",
-        "drift_found",
-        "drift_left",
+        "found",
+        "left",
         "compared",
         "calls",
         "duration",
@@ -102,9 +108,9 @@ class ReconcileRunAdmin(InspectingAdmin):
         "owner",
         "beat_at",
         "resumed",
-        "options",
+        "chosen",
     ]
-    readonly_fields = ["outcome", "mode", "duration"]
+    readonly_fields = ["outcome", "mode", "duration", "chosen"]
 
     class Media:
         css = {"all": ["stripe_billing/admin.css"]}
@@ -119,6 +125,10 @@ class ReconcileRunAdmin(InspectingAdmin):
     def number(self, row: Any) -> Any:
         return row.pk
 
+    @admin.display(description=gettext_lazy("started"), ordering="started_at")
+    def started(self, row: Any) -> str:
+        return date_format(localtime(row.started_at), "SHORT_DATETIME_FORMAT")
+
     @admin.display(description=gettext_lazy("mode"), ordering="is_applying")
     def mode(self, row: Any) -> str:
         mode = _("repairing") if row.is_applying else _("dry run")
@@ -128,6 +138,21 @@ class ReconcileRunAdmin(InspectingAdmin):
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def outcome(self, row: Any) -> str:
         return state_of(row)
+
+    @admin.display(description=gettext_lazy("found"), ordering="drift_found")
+    def found(self, row: Any) -> str:
+        return f"{row.drift_found:,}"
+
+    @admin.display(description=gettext_lazy("left"), ordering="drift_left")
+    def left(self, row: Any) -> str:
+        return f"{row.drift_left:,}"
+
+    @admin.display(description=gettext_lazy("options"))
+    def chosen(self, row: Any) -> str:
+        """The options that are not as by default, in the words of the JSON."""
+        options = row.options if isinstance(row.options, dict) else {}
+        chosen = {key: value for key, value in options.items() if DEFAULTS.get(key) != value}
+        return json.dumps(chosen) if chosen else _("as by default")
 
     @admin.display(description=gettext_lazy("duration"), ordering="seconds")
     def duration(self, row: Any) -> str:
@@ -223,5 +248,9 @@ def in_minutes(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def _moment(second: int) -> datetime | None:
-    return datetime.fromtimestamp(second, UTC) if second > 0 else None
+def _moment(second: int) -> str:
+    """A second of Stripe's clock for people; '' for the beginning of time."""
+    if second <= 0:
+        return ""
+    moment = localtime(datetime.fromtimestamp(second, UTC))
+    return date_format(moment, "SHORT_DATETIME_FORMAT")

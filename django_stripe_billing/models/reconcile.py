@@ -172,6 +172,10 @@ class Drift(models.Model):
         return f"{self.kind} {self.object_id}"
 
     @property
+    def kind_in_words(self) -> str:
+        return self.kind.replace("_", " ")
+
+    @property
     def sentence(self) -> str:
         return MEANINGS[Kind(self.kind)].sentence if self.kind in MEANINGS else self.kind
 

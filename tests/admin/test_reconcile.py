@@ -104,8 +104,8 @@ def add_drift(run, number, **values):
 def test_the_list_of_runs_says_what_each_found(admin, drift):
     text = text_of(admin.get(page("reconcilerun_changelist")))
     assert "dry run" in text
-    assert re.search(r'field-drift_found">2<', text)
-    assert re.search(r'field-drift_left">2<', text)
+    assert re.search(r'field-found">2<', text)
+    assert re.search(r'field-left">2<', text)
     assert re.search(r'field-outcome">complete<', text)
 
 
@@ -196,7 +196,7 @@ def test_the_page_of_a_large_run_shows_the_first_and_leads_to_the_others(admin):
     [run] = add_runs(1)
     add_drift(run, 60)
     text = text_of(admin.get(page("reconcilerun_change", run.pk)))
-    assert text.count("sub_") == 50
+    assert text.count('"billing-object">sub_') == 50
     assert "All drift of this run" in text
 
 
@@ -279,7 +279,8 @@ def test_a_kind_of_a_newer_version_is_shown_all_the_same(admin):
         page("drift_changelist"),
         page("reconcilerun_change", run.pk),
     ):
-        assert "subscription_colour" in text_of(admin.get(url))
+        text = text_of(admin.get(url))
+        assert "subscription colour" in text or "subscription_colour" in text
 
 
 def test_drift_is_filtered_and_found(admin):

@@ -1,5 +1,5 @@
 // Draws the tables that ask for it as charts: <table data-chart> in a <figure> with a <canvas>.
-// The first column holds the labels; each heading with data-colour, which names a custom property
+// The first column holds the labels, in short in data-label; each heading with data-colour, which names a custom property
 // of CSS, is a series of stacked bars. The table stays, for screen readers and without JavaScript.
 "use strict";
 
@@ -10,7 +10,6 @@
   function read(table) {
     const headings = [...table.tHead.rows[0].cells];
     const rows = [...table.tBodies[0].rows];
-    const texts = (index) => rows.map((row) => row.cells[index].textContent.trim());
     const series = headings.flatMap((heading, index) =>
       heading.dataset.colour
         ? [{
@@ -20,41 +19,54 @@
           }]
         : [],
     );
-    return { labels: texts(0), series };
-  }
-
-  function paint(chart, series) {
-    chart.data.datasets.forEach((dataset, index) => {
-      dataset.backgroundColor = colour(series[index].property);
-    });
-    const { x, y } = chart.options.scales;
-    x.ticks.color = y.ticks.color = colour("--body-quiet-color");
-    y.grid.color = colour("--hairline-color");
-    chart.options.plugins.legend.labels.color = colour("--body-fg");
-    chart.update("none");
+    return { labels: rows.map((row) => row.cells[0].dataset.label ?? row.cells[0].textContent.trim()), series };
   }
 
   function draw(table) {
-    const figure = table.closest("figure");
-    const canvas = figure.querySelector("canvas");
     const { labels, series } = read(table);
+    const canvas = table.closest("figure").querySelector("canvas");
+    const quiet = () => colour("--body-quiet-color");
     const chart = new Chart(canvas, {
       type: "bar",
-      data: { labels, datasets: series.map(({ label, data }) => ({ label, data })) },
+      data: {
+        labels,
+        datasets: series.map(({ label, property, data }) => ({
+          label,
+          data,
+          backgroundColor: () => colour(property),
+        })),
+      },
       options: {
         animation: false,
         maintainAspectRatio: false,
         interaction: { mode: "index", intersect: false },
         scales: {
-          x: { stacked: true, grid: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 16 } },
-          y: { stacked: true, beginAtZero: true, suggestedMax: 1, ticks: { precision: 0, maxTicksLimit: 5 }, grid: {}, border: { display: false } },
+          x: {
+            stacked: true,
+            grid: { display: false },
+            ticks: { color: quiet, maxRotation: 0, autoSkipPadding: 16 },
+          },
+          y: {
+            stacked: true,
+            beginAtZero: true,
+            suggestedMax: 1,
+            border: { display: false },
+            grid: { color: () => colour("--hairline-color") },
+            ticks: { color: quiet, precision: 0, maxTicksLimit: 5 },
+          },
         },
-        plugins: { legend: { align: "start", labels: { boxWidth: 12, boxHeight: 12 } } },
+        plugins: {
+          colors: { enabled: false },
+          legend: {
+            align: "start",
+            labels: { boxWidth: 12, boxHeight: 12, color: () => colour("--body-fg") },
+          },
+        },
       },
     });
-    const again = () => paint(chart, series);
-    again();
-    new MutationObserver(again).observe(document.documentElement, { attributeFilter: ["data-theme", "class"] });
+    const again = () => chart.update();
+    const theme = { attributeFilter: ["data-theme", "class"] };
+    new MutationObserver(again).observe(document.documentElement, theme);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   }
 
