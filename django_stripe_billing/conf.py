@@ -64,8 +64,10 @@ class Settings:
 
     @property
     def webhook_secrets(self) -> list[str]:
-        """The signing secrets that are not blank."""
-        return [secret for secret in self.WEBHOOK_SECRETS if secret and secret.strip()]
+        """The signing secrets that are not blank; a lone string is one, never its letters."""
+        given = self.WEBHOOK_SECRETS
+        secrets = [given] if isinstance(given, str) else given or []
+        return [secret for secret in secrets if isinstance(secret, str) and secret.strip()]
 
     @property
     def policy(self) -> Policy:

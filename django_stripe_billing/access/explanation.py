@@ -68,7 +68,7 @@ def explain(subscriber: Any, key: str) -> Explanation:
     """Why a subscriber may use a feature now, or why not. A constant number of queries."""
     if getattr(subscriber, "pk", None) is None:
         return _nothing(key, ["Nobody is signed in, or the object is not saved: nothing granted."])
-    customer = Customer.objects.filter(subscriber=subscriber).first()
+    customer = Customer.objects.filter(account="", subscriber=subscriber).first()
     if customer is None:
         return _nothing(
             key,

@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ..models import Entitlement
 from ..rules.entitlements import combine_limits
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +29,29 @@ class FeatureAccess:
     """When the last source ends, unless it is prolonged; None: no end."""
 
 
-def entitlements(subscriber: Any) -> dict[str, FeatureAccess]:
+class ByFeature(dict[str, Value]):
+    """What is known of the features that may be used now, by lookup key.
+
+    Templates look for a key first and for an attribute then: without this, a feature named `items`
+    or `copy` would be granted to everybody by the method of that name.
+    """
+
+    def __missing__(self, key: str) -> None:
+        if hasattr(dict, key):
+            return
+        raise KeyError(key)
+
+
+def entitlements(subscriber: Any) -> ByFeature[FeatureAccess]:
     """What a subscriber may use now, by feature lookup key; one query.
 
     `subscriber` is of STRIPE_BILLING_SUBSCRIBER_MODEL. None, an anonymous user, and a subscriber
     without a customer have nothing. Raises ValueError for an object of another model.
     """
     if getattr(subscriber, "pk", None) is None:
-        return {}
-    return combined(current(customer__subscriber=subscriber).select_related("feature"))
+        return ByFeature()
+    own = current(customer__account="", customer__subscriber=subscriber)
+    return combined(own.select_related("feature"))
 
 
 def has_feature(subscriber: Any, key: str) -> bool:
@@ -62,19 +78,21 @@ def current(**owner: Any) -> QuerySet[Entitlement]:
     return Entitlement.objects.filter(running, customer__is_deleted=False, **owner)
 
 
-def combined(rows: Iterable[Entitlement]) -> dict[str, FeatureAccess]:
+def combined(rows: Iterable[Entitlement]) -> ByFeature[FeatureAccess]:
     """Several sources of one feature add up: the latest end, the limits by the feature's rule."""
     grouped: dict[str, list[Entitlement]] = defaultdict(list)
     for row in rows:
         grouped[row.feature.lookup_key].append(row)
-    return {
-        key: FeatureAccess(
-            key=key,
-            limit=combine_limits([row.limit for row in own], rule=own[0].feature.combine),
-            ends_at=latest_end(own),
-        )
-        for key, own in grouped.items()
-    }
+    return ByFeature(
+        {
+            key: FeatureAccess(
+                key=key,
+                limit=combine_limits([row.limit for row in own], rule=own[0].feature.combine),
+                ends_at=latest_end(own),
+            )
+            for key, own in grouped.items()
+        }
+    )
 
 
 def latest_end(rows: Iterable[Entitlement]) -> datetime | None:

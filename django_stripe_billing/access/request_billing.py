@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponseBase
 
 from ..subscribers import resolve_subscriber
-from .reading import FeatureAccess, entitlements, limit_of
+from .reading import ByFeature, FeatureAccess, entitlements, limit_of
 
 
 class Billing:
@@ -26,7 +26,7 @@ class Billing:
         self._request = request
         self._asked_for: object = _NOBODY_YET
         self._subscriber: Model | None = None
-        self._features: dict[str, FeatureAccess] | None = None
+        self._features: ByFeature[FeatureAccess] | None = None
 
     @property
     def subscriber(self) -> Model | None:
@@ -41,7 +41,7 @@ class Billing:
         return self._subscriber
 
     @property
-    def features(self) -> dict[str, FeatureAccess]:
+    def features(self) -> ByFeature[FeatureAccess]:
         """By lookup key; in templates `{% if billing.features.reports %}`."""
         subscriber = self.subscriber
         if self._features is None:
@@ -49,9 +49,9 @@ class Billing:
         return self._features
 
     @property
-    def limits(self) -> dict[str, int | None]:
+    def limits(self) -> ByFeature[int | None]:
         """The limits of the granted features; in templates `{{ billing.limits.seats }}`."""
-        return {key: feature.limit for key, feature in self.features.items()}
+        return ByFeature({key: feature.limit for key, feature in self.features.items()})
 
     def has(self, key: str) -> bool:
         """Whether the feature may be used now."""

@@ -1,3 +1,12 @@
 """Looking into what is stored, and asking Stripe again."""
 
-from . import catalog, customers, drift, entitlements, events, runs, subscriptions  # noqa: F401 - registers
+from . import (  # noqa: F401 - importing registers
+    catalog,
+    customers,
+    drift,
+    entitlements,
+    events,
+    runs,
+    subscriptions,
+    usage,
+)

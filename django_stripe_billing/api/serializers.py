@@ -48,3 +48,10 @@ class FeatureAccessSerializer(serializers.Serializer[Any]):
     key = serializers.CharField()
     limit = serializers.IntegerField(allow_null=True)
     ends_at = serializers.DateTimeField(allow_null=True)
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """What was used of a meter in the current period, as a decimal string."""
+
+    meter = serializers.CharField()
+    total = serializers.DecimalField(max_digits=None, decimal_places=6, normalize_output=True)

@@ -15,11 +15,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ..access import entitlements
-from ..checkout import sold_prices, start_checkout, status_of
+from ..checkout import read_return, sold_prices, start_checkout, status_of
 from ..portal import start_portal
 from ..subscribers import resolve_subscriber
+from ..usage import totals
 from .errors import answered
-from .serializers import CheckoutSerializer, FeatureAccessSerializer, PlanSerializer
+from .serializers import (
+    CheckoutSerializer,
+    FeatureAccessSerializer,
+    PlanSerializer,
+    UsageSerializer,
+)
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -65,11 +71,29 @@ class PortalView(BillingAPIView):
         return Response({"url": url}, status=status.HTTP_201_CREATED)
 
 
-class StatusView(BillingAPIView):
-    """GET: `{"active": …, "features": […]}`, from the database alone."""
+class ReturnView(BillingAPIView):
+    """GET with a `session_id`: `{"status": …}`, active, waiting, open or expired.
+
+    Asks Stripe what became of the checkout, and stores it; the page that the visitor comes back to
+    does the same.
+    """
 
     def get(self, request: Request) -> Response:
-        found = status_of(self.subscriber(request, "access"))
+        subscriber = self.subscriber(request, "checkout")
+        with answered():
+            state = read_return(subscriber, request.query_params.get("session_id", ""))
+        return Response({"status": state.status})
+
+
+class StatusView(BillingAPIView):
+    """GET: `{"active": …, "features": […]}`, from the database alone; made for polling.
+
+    With the `session_id` of a checkout, active once that one is complete.
+    """
+
+    def get(self, request: Request) -> Response:
+        session_id = request.query_params.get("session_id", "")
+        found = status_of(self.subscriber(request, "access"), session_id=session_id)
         return Response({"active": found.is_active, "features": sorted(found.features)})
 
 
@@ -80,3 +104,12 @@ class EntitlementsView(BillingAPIView):
         held: dict[str, Any] = entitlements(self.subscriber(request, "access"))
         rows = [held[key] for key in sorted(held)]
         return Response(FeatureAccessSerializer(rows, many=True).data)
+
+
+class UsageView(BillingAPIView):
+    """GET: what was used of each meter in the current period."""
+
+    def get(self, request: Request) -> Response:
+        found = totals(self.subscriber(request, "access"))
+        rows = [{"meter": meter, "total": total} for meter, total in sorted(found.items())]
+        return Response(UsageSerializer(rows, many=True).data)

@@ -11,10 +11,11 @@ from django.db import transaction
 from ..conf import settings
 from ..exceptions import StripeObjectMissingError
 from ..models import Feature, Price, Product, ProductFeature
+from ..rules.catalog import combine_rule_of
 from ..rules.json_values import identifier
 from ..rules.ordering import Interval, Verdict
 from ..rules.snapshots import parse_feature
-from ..sync import Cause, apply_feature, apply_product_features, recompute
+from ..sync import Cause, apply_feature, apply_product_features, lock_products, recompute
 from .calls import Calls
 from .contents import read_contents
 from .errors import ForeignCatalogError
@@ -146,11 +147,14 @@ class _Mirror:
         with transaction.atomic():
             stored = Feature.objects.filter(account=account, stripe_id=snapshot.id)
             combine_before = stored.values_list("combine", flat=True).first()
-            feature = apply_feature(snapshot, interval, account=account)
-            if combine_before in {None, feature.combine}:
+            if combine_before in {None, combine_rule_of(dict(snapshot.metadata))}:
+                apply_feature(snapshot, interval, account=account)
                 return
-            links = ProductFeature.objects.filter(feature=feature)
+            links = ProductFeature.objects.filter(feature__in=stored)
             product_ids = set(links.values_list("product__stripe_id", flat=True))
+            # Before the feature, as a new subscription locks them: else each waits for the other.
+            lock_products(product_ids, account=account)
+            apply_feature(snapshot, interval, account=account)
             recompute(product_ids=product_ids, account=account, cause=CATALOG)
 
 

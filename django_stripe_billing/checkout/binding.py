@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from ..conf import settings
-from ..exceptions import CustomerConflictError, StripeUnavailableError
+from ..exceptions import CustomerConflictError, StripeError, StripeUnavailableError
 from ..models import Customer
 from ..rules.json_values import metadata
 from ..rules.ordering import Interval
@@ -43,8 +43,9 @@ def bind_customer(subscriber: Any) -> Customer:
 def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Interval]:
     """The customer in Stripe, created under the row's key.
 
-    A 5xx answer leaves open whether it was created, and Stripe repeats that answer for the key: so
-    we look for it, and without it take another key for the next attempt.
+    A 5xx answer leaves open whether it was created, and Stripe repeats that answer for the key; a
+    conflict says that the key was used for other details, and not what came of that. So we look for
+    the customer, and without one take another key for the next attempt.
     """
     try:
         answer = request(
@@ -59,8 +60,9 @@ def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Inte
             },
             idempotency_key=f"customer-{customer.binding_key}",
         )
-    except StripeUnavailableError as error:
-        if error.status < 500:
+    except StripeError as error:
+        is_indeterminate = isinstance(error, StripeUnavailableError) and error.status >= 500
+        if not (is_indeterminate or error.is_idempotency_conflict):
             raise
         found = _find(customer)
         if found is None:
@@ -106,6 +108,13 @@ def _take_stripe_id(customer: Customer, snapshot: CustomerSnapshot) -> Customer:
     `customer.created` may have come first and made a row without a subscriber: that one, which may
     hold subscriptions already, then takes the place of ours.
     """
+    try:
+        return _merge(customer, snapshot)
+    except IntegrityError:  # the webhook was making that row at this moment: now it is there
+        return _merge(customer, snapshot)
+
+
+def _merge(customer: Customer, snapshot: CustomerSnapshot) -> Customer:
     with transaction.atomic():
         rows = list(
             Customer.objects.select_for_update()

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..access import FeatureAccess, entitlements
-from ..exceptions import CheckoutNotFoundError, StripeObjectMissingError, StripeUnavailableError
+from ..exceptions import (
+    CheckoutNotFoundError,
+    StripeObjectMissingError,
+    StripeUnavailableError,
+    UnsettledError,
+)
 from ..models import CheckoutSession, Customer, Subscription
 from ..rules.entitlements import PAID_STATUSES
 from ..rules.snapshots import parse_checkout_session
@@ -64,7 +69,7 @@ def read_return(subscriber: Any, session_id: str) -> ReturnState:
         return ReturnState(status="waiting")
     try:
         sync_subscription(session.subscription_id, cause=Cause(kind="checkout", id=session.id))
-    except StripeUnavailableError:
+    except (StripeUnavailableError, UnsettledError):
         return ReturnState(status="waiting")
     bought = Subscription.objects.filter(account="", stripe_id=session.subscription_id)
     is_paid = bought.filter(customer=customer, status__in=PAID_STATUSES).exists()
@@ -77,12 +82,18 @@ def status_of(subscriber: Any, *, session_id: str = "") -> BillingStatus:
     With the id of a Checkout Session of theirs, they are active once that one is complete.
     """
     is_active = Subscription.objects.filter(
+        customer__account="",
         customer__subscriber=subscriber,
         customer__is_deleted=False,
         status__in=PAID_STATUSES,
     ).exists()
     if is_active and session_id:
-        is_active = CheckoutSession.objects.filter(
-            customer__subscriber=subscriber, stripe_id=session_id[:255], status="complete"
-        ).exists()
+        is_active = _is_complete(subscriber, session_id)
     return BillingStatus(is_active=is_active, features=entitlements(subscriber))
+
+
+def _is_complete(subscriber: Any, session_id: str) -> bool:
+    if not _SESSION_ID.fullmatch(session_id):
+        return False
+    own = CheckoutSession.objects.filter(account="", customer__subscriber=subscriber)
+    return own.filter(stripe_id=session_id, status="complete").exists()

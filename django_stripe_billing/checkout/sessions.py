@@ -88,21 +88,23 @@ def _refuse_second_subscription(customer: Customer, price: Price) -> None:
 
 def _claim(customer: Customer, price: Price, quantity: int) -> tuple[CheckoutSession, bool]:
     """The row of the customer's open session, and whether it was made just now."""
-    found = CheckoutSession.objects.filter(open_for=customer).first()
-    if found is not None:
-        return found, False
-    try:
-        with transaction.atomic():
-            row = CheckoutSession.objects.create(
-                customer=customer,
-                open_for=customer,
-                price_id=price.stripe_id,
-                quantity=quantity,
-                mode="subscription",
-            )
-            return row, True
-    except IntegrityError:  # another tab was faster
-        return CheckoutSession.objects.get(open_for=customer), False
+    for _attempt in range(ATTEMPTS):
+        found = CheckoutSession.objects.filter(open_for=customer).first()
+        if found is not None:
+            return found, False
+        try:
+            with transaction.atomic():
+                row = CheckoutSession.objects.create(
+                    customer=customer,
+                    open_for=customer,
+                    price_id=price.stripe_id,
+                    quantity=quantity,
+                    mode="subscription",
+                )
+                return row, True
+        except IntegrityError:  # another tab was faster, and may have closed its row since
+            continue
+    raise UnsettledError("Checkouts kept opening and closing in other tabs; try again.")
 
 
 def _open(

@@ -7,6 +7,7 @@ from .entitlements import Entitlement, EntitlementChange, SourceKind
 from .events import Event
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
 from .subscriptions import Subscription, SubscriptionItem
+from .usage import UsageRecord
 
 __all__ = [
     "CheckoutSession",
@@ -24,4 +25,5 @@ __all__ = [
     "SourceKind",
     "Subscription",
     "SubscriptionItem",
+    "UsageRecord",
 ]

@@ -23,6 +23,9 @@ from .report import Report, drift_data
 MOST_ROWS = 200
 """Rows of the table for people; the other formats hold everything."""
 
+PLAIN_WIDTH = 110
+"""Characters of a line where the output is no terminal."""
+
 COLUMNS = (
     "kind",
     "object",
@@ -80,16 +83,18 @@ def write_html(report: Report, out: TextIO) -> None:
 
 def write_table(report: Report, out: TextIO, *, width: int | None = None) -> None:
     """For people: what differs, what to do, and the summary as the last line."""
-    console = Console(file=out, width=width, highlight=False, soft_wrap=width is None)
+    if width is None and not out.isatty():
+        width = PLAIN_WIDTH
+    console = Console(file=out, width=width, highlight=False)
     if report.run.drift_found:
         console.print(_table(report))
         hidden = report.run.drift_found - MOST_ROWS
         if hidden > 0:
             console.print(f"… and {hidden:,} more: --format csv, json or html shows all of them.")
-    for note, count in sorted(report.run.notes.items()):
-        console.print(f"note: {escape(note)} ({count:,} times): it grants nothing here")
+    for note in report.notes:
+        console.print(f"note: {_shown(note)}")
     for error in report.errors:
-        console.print(f"[bold red]error:[/] {escape(error)}")
+        console.print(f"[bold red]error:[/] {_shown(error)}")
     for line in advice(report):
         console.print(escape(line))
     console.print(report.summary)
@@ -104,18 +109,26 @@ def advice(report: Report) -> Iterator[str]:
 
 
 def _table(report: Report) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("Drift", "Object", "Who", "Here", "Stripe", "At stake", "State"):
-        table.add_column(name, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, leading=1)
+    table.add_column("Drift", overflow="fold")
+    table.add_column("Here", overflow="fold", ratio=1)
+    table.add_column("At Stripe", overflow="fold", ratio=1)
+    table.add_column("A month", justify="right")
+    table.add_column("State", overflow="fold", max_width=24)
     for number, entry in enumerate(report.each_drift()):
         if number == MOST_ROWS:
             break
-        who = " ".join(part for part in (entry.customer_id, entry.subscriber) if part)
+        what = (entry.kind, entry.object_id, entry.customer_id, entry.subscriber)
         at_stake = "" if entry.amount is None else formatted(entry.amount, entry.currency)
         state = entry.state if not entry.error else f"{entry.state}: {entry.error}"
-        cells = (entry.kind, entry.object_id, who, entry.here, entry.stripe, at_stake, state)
-        table.add_row(*(escape(cell) for cell in cells))
+        cells = ("\n".join(filter(None, what)), entry.here, entry.stripe, at_stake, state)
+        table.add_row(*(_shown(cell) for cell in cells))
     return table
+
+
+def _shown(text: str) -> str:
+    """Text of Stripe's or of payers for a terminal: no markup, and nothing that controls it."""
+    return escape("".join(sign if sign.isprintable() else "�" for sign in text))
 
 
 def _kind_totals(entry: Drift) -> dict[str, Any]:
@@ -170,7 +183,9 @@ def stripe_url(entry: Drift) -> str:
 
 def _inert(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return f"'{value}"
+    return value
 
 
 Write = Callable[[Report, TextIO], None]

@@ -43,6 +43,7 @@ def is_paid_once(drift: Drift) -> bool:
 
 SETTLED: Mapping[Kind, Callable[[Drift], bool]] = {
     Kind.CUSTOMER_DELETED: is_customer_restored,
+    Kind.CUSTOMER_DUPLICATE: is_customer_linked,
     Kind.CUSTOMER_UNLINKED: is_customer_linked,
     Kind.SUBSCRIPTION_DUPLICATE: is_paid_once,
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 from urllib.parse import quote
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from ..catalog import sync_catalog
@@ -32,7 +33,15 @@ from ..rules.drift import MEANINGS, Kind
 from ..rules.json_values import identifier
 from ..rules.snapshots import ENDED_STATUSES, MISSING
 from ..stripe_api import TokenBucket, request
-from ..sync import Cause, mark_missing, recompute, recompute_subscriptions, revoke_unfounded
+from ..sync import (
+    Cause,
+    SubscriptionReading,
+    apply_subscriptions,
+    mark_missing,
+    recompute,
+    recompute_subscriptions,
+    revoke_unfounded,
+)
 from ..webhooks import process_again, receive
 from .fetching import ONCE, compare_once
 from .options import Options
@@ -125,7 +134,7 @@ class DriftRepairs:
             found = compare_once(stripe_id, account=account)
         except StripeObjectMissingError:
             return self._not_at_stripe(drift, stored, strays)
-        if revoke_unfounded(strays, cause=self._cause):  # they stand in the way of the right ones
+        if self._replace(strays, found.reading):
             mark(_left(drift).filter(kind=Kind.ENTITLEMENT_EXTRA), Drift.State.REPAIRED)
             found = compare_once(stripe_id, account=account)
         left = {difference.kind for difference in found.differences}
@@ -138,6 +147,17 @@ class DriftRepairs:
         else:
             mark(rows, Drift.State.GONE)
         return _outcome(drift)
+
+    def _replace(self, strays: QuerySet[Entitlement], reading: SubscriptionReading) -> bool:
+        """Revoke what has no source, and grant what the source grants in the same moment."""
+        with transaction.atomic():
+            if not revoke_unfounded(strays, cause=self._cause):
+                return False
+            apply_subscriptions([reading], cause=self._cause)
+            recompute_subscriptions(
+                [reading.snapshot.id], account=reading.account, cause=self._cause
+            )
+        return True
 
     def _not_at_stripe(
         self, drift: Drift, stored: Subscription | None, strays: QuerySet[Entitlement]

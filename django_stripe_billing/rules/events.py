@@ -5,11 +5,23 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
-from .json_values import JSONObject, flag, identifier, mapping, second, text
+from .json_values import JSONObject, customer_of, flag, identifier, mapping, second, text
 
 KNOWN_RELEASES = frozenset({"acacia", "basil", "clover", "dahlia", "endive"})
 """The named API releases whose payload shapes `snapshots` reads."""
+
+THIN = "v2.core.event"
+"""The `object` of an event that names what changed and does not hold it.
+https://docs.stripe.com/event-destinations#thin-events"""
+
+_LONGEST_ACCOUNT = 64
+_SECRETS = frozenset({"client_secret", "secret"})
+"""Keys whose values let the holder act: on a payment, or as an endpoint."""
+_OPENED_BY_LINK = frozenset({"billing_portal.session", "checkout.session"})
+"""Objects whose `url` is a bearer link: whoever has it acts as the customer."""
 
 _PLAIN_DATE = re.compile(r"20(1[89]|2[0-4])-\d\d-\d\d")
 _NAMED = re.compile(r"20\d\d-\d\d-\d\d\.([a-z]+)")
@@ -68,6 +80,8 @@ class EventSnapshot:
     object: JSONObject
     object_id: str
     customer_id: str
+    is_thin: bool
+    """It names its object and does not hold it."""
 
     @property
     def subject(self) -> Subject | None:
@@ -88,29 +102,60 @@ class EventSnapshot:
 
 
 def parse_event(data: object) -> EventSnapshot | None:
-    """Read a snapshot event or a thin one; None when it has no id, type or moment of creation."""
+    """Read a snapshot event or a thin one.
+
+    None when it has no id, type or moment of creation, or names an account that is none: an event
+    of somebody else's account must not be taken for the platform's.
+    """
     event = mapping(data)
-    payload = mapping(mapping(event.get("data")).get("object"))
+    is_thin = event.get("object") == THIN
+    payload = mapping(event.get("related_object" if is_thin else "data"))
+    if not is_thin:
+        payload = mapping(payload.get("object"))
     event_id, event_type = identifier(event.get("id")), text(event.get("type"))
-    created = second(event.get("created"))
-    if event.get("object") == "v2.core.event":
-        created, payload = 0, mapping(event.get("related_object"))
-    if not event_id or not event_type or created is None:
+    created = _second_of(event.get("created")) if is_thin else second(event.get("created"))
+    account = identifier(event.get("account"))
+    is_account_readable = event.get("account") is None or 0 < len(account) <= _LONGEST_ACCOUNT
+    if not event_id or not event_type or created is None or not is_account_readable:
         return None
     livemode = event.get("livemode")
     object_id = identifier(payload)
-    if payload.get("object") == "customer":
-        customer_id = object_id
-    else:
-        customer_id = identifier(payload.get("customer"))
     return EventSnapshot(
         id=event_id,
         type=event_type,
         created=created,
         api_version=text(event.get("api_version"), longest=64),
         livemode=flag(livemode) if isinstance(livemode, bool) else None,
-        account=identifier(event.get("account")),
+        account=account,
         object=payload,
         object_id=object_id,
-        customer_id=customer_id,
+        customer_id=object_id if payload.get("object") == "customer" else customer_of(payload),
+        is_thin=is_thin,
     )
+
+
+def without_bearer_values(payload: Any) -> Any:
+    """The payload without what would let its reader act: client secrets, and links into sessions.
+
+    https://docs.stripe.com/api/customer_portal/sessions/object
+    """
+    if isinstance(payload, list):
+        return [without_bearer_values(entry) for entry in payload]
+    if not isinstance(payload, dict):
+        return payload
+    hidden = _SECRETS | ({"url"} if text(payload.get("object")) in _OPENED_BY_LINK else set())
+    return {
+        key: "[removed]"
+        if key in hidden and isinstance(entry, str)
+        else without_bearer_values(entry)
+        for key, entry in payload.items()
+    }
+
+
+def _second_of(value: object) -> int | None:
+    """The second of an ISO 8601 moment, as thin events have them, else None."""
+    try:
+        moment = datetime.fromisoformat(text(value))
+    except ValueError:
+        return None
+    return second(int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()))

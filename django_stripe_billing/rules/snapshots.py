@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from .json_values import (
     JSONObject,
+    customer_of,
     flag,
     identifier,
     integer,
@@ -174,7 +175,7 @@ def parse_subscription(data: object) -> SubscriptionSnapshot | None:
     """Read a subscription; None without an id or a customer."""
     source = mapping(data)
     subscription_id = identifier(source.get("id"))
-    customer_id = identifier(source.get("customer")) or identifier(source.get("customer_account"))
+    customer_id = customer_of(source)
     if not subscription_id or not customer_id:
         return None
     lines = mapping(source.get("items"))
@@ -306,7 +307,7 @@ def parse_checkout_session(data: object) -> CheckoutSessionSnapshot | None:
         mode=text(source.get("mode"), longest=64),
         status=text(source.get("status"), longest=64),
         payment_status=text(source.get("payment_status"), longest=64),
-        customer_id=identifier(source.get("customer")),
+        customer_id=customer_of(source),
         subscription_id=identifier(source.get("subscription")),
         payment_intent_id=identifier(source.get("payment_intent")),
         expires_at=second(source.get("expires_at")),
@@ -316,7 +317,7 @@ def parse_checkout_session(data: object) -> CheckoutSessionSnapshot | None:
 def parse_entitlement_summary(data: object) -> EntitlementSummarySnapshot | None:
     """Read a summary of active entitlements; None without a customer."""
     source = mapping(data)
-    customer_id = identifier(source.get("customer"))
+    customer_id = customer_of(source)
     if not customer_id:
         return None
     listed = mapping(source.get("entitlements"))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .cards import DECLINES
+
+PLAIN_IN_ERRORS = {"message", "type", "code", "param", "decline_code", "doc_url"}
+
 
 class SandboxError(Exception):
     """An error answer, as `Engine.handle` sends it and `Engine.call` raises it."""
@@ -17,6 +21,7 @@ class SandboxError(Exception):
         code: str = "",
         param: str = "",
         decline_code: str = "",
+        details: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -24,6 +29,8 @@ class SandboxError(Exception):
         self.code = code
         self.param = param
         self.decline_code = decline_code
+        self.details = details or {}
+        """More of the error's fields: `charge`, `payment_intent`, …"""
 
     def body(self) -> dict[str, Any]:
         error: dict[str, Any] = {"message": str(self), "type": self.type}
@@ -32,7 +39,7 @@ class SandboxError(Exception):
                 error[name] = getattr(self, name)
         if self.code:
             error["doc_url"] = "https://stripe.com/docs/error-codes/" + self.code.replace("_", "-")
-        return {"error": error}
+        return {"error": error | self.details}
 
 
 class InvalidParameterError(SandboxError):
@@ -48,10 +55,7 @@ def missing(kind: str, value: str, *, param: str = "id", status: int = 404) -> S
 
 def declined(decline_code: str = "generic_decline") -> SandboxError:
     """The card was declined."""
+    code, message = DECLINES[decline_code]
     return SandboxError(
-        "Your card was declined.",
-        status=402,
-        type="card_error",
-        code="card_declined",
-        decline_code=decline_code,
+        message, status=402, type="card_error", code=code, decline_code=decline_code
     )

@@ -1,31 +1,37 @@
 """What an operator may do to the sandbox over HTTP: `/_sandbox/…`, JSON in and out.
 
 GET  /_sandbox/state                           counts, the clock, what waits
-POST /_sandbox/advance   {"seconds": 86400}    move the clock
+POST /_sandbox/advance   {"seconds": 86400} or {"interval": "month"}    move the clock
+POST /_sandbox/authenticate {"intent": "pi_…", "succeeds": true}        3D Secure
+POST /_sandbox/decide    {"dispute": "dp_…", "is_won": true}
+POST /_sandbox/decline   {"code": "insufficient_funds"}    fail the next payment ("": do not)
+POST /_sandbox/dispute   {"charge": "ch_…"}
+POST /_sandbox/refund    {"charge": "ch_…", "amount": 500}
+POST /_sandbox/settle    {"payment_intent": "pi_…", "succeeds": true}   a delayed debit
 POST /_sandbox/hold      {"holding": true}     keep webhooks back, or let them go
 POST /_sandbox/drop      {"count": 3}          lose waiting webhooks (without count: all)
 POST /_sandbox/replay    {"event": "evt_…"}    send an event again
 POST /_sandbox/wait      {"seconds": 10}       until no webhook is under way
 POST /_sandbox/fault     {"path": "/v1/…", "status": 500, "times": 1, "is_after": false}
+POST /_sandbox/mend                            take the faults away
 POST /_sandbox/reset                           forget everything
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from .deliveries import HttpDeliveries
 from .engine import Engine
+from .errors import SandboxError
 from .faults import Fault
+from .operator_actions import ACTIONS, Action, Given
 
 Answer = tuple[int, dict[str, Any]]
 
 
-def answer(
-    engine: Engine, deliveries: HttpDeliveries | None, method: str, path: str, body: str
-) -> Answer:
+def answer(engine: Engine, deliveries: HttpDeliveries, method: str, path: str, body: str) -> Answer:
     """The status and the JSON of a control's answer."""
     name = path.removeprefix("/_sandbox/")
     if method == "GET" and name == "state":
@@ -36,93 +42,36 @@ def answer(
     try:
         given = json.loads(body or "{}")
         return 200, control(engine, deliveries, given)
+    except SandboxError as error:
+        return error.status, {"error": str(error)}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         return 400, {"error": f"{type(error).__name__}: {error}"}
 
 
-def _state(engine: Engine, deliveries: HttpDeliveries | None) -> dict[str, Any]:
+def _state(engine: Engine, deliveries: HttpDeliveries) -> dict[str, Any]:
     with engine.lock:
         return {
             "now": engine.now,
             "objects": {kind: len(ids) for kind, ids in engine.state.by_kind.items() if ids},
             "requests": len(engine.requests),
-            "waiting": [event["type"] for event in deliveries.waiting] if deliveries else [],
+            "waiting": [event["type"] for event in deliveries.waiting],
         }
 
 
-def _advance(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    engine.clock.advance(float(given["seconds"]))
-    engine.tick()
-    return {"now": engine.now}
+def _wait(engine: Engine, deliveries: HttpDeliveries, given: Given) -> dict[str, Any]:
+    return {"idle": deliveries.wait(float(given.get("seconds", 10)))}
 
 
-def _hold(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    _needed(deliveries).hold(bool(given["holding"]))
-    return {"holding": bool(given["holding"])}
-
-
-def _drop(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    return {"dropped": _needed(deliveries).drop(count=given.get("count"))}
-
-
-def _replay(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    return {"replayed": _needed(deliveries).replay(given["event"])}
-
-
-def _wait(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    return {"idle": _needed(deliveries).wait(float(given.get("seconds", 10)))}
-
-
-def _fault(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
+def _fault(engine: Engine, deliveries: HttpDeliveries, given: Given) -> dict[str, Any]:
     with engine.lock:
         engine.faults.append(Fault(**given))
         return {"faults": len(engine.faults)}
 
 
-def _mend(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
+def _mend(engine: Engine, deliveries: HttpDeliveries, given: Given) -> dict[str, Any]:
     with engine.lock:
         engine.faults.clear()
     return {}
 
 
-def _reset(
-    engine: Engine, deliveries: HttpDeliveries | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    engine.reset()
-    if deliveries is not None:
-        deliveries.drop()
-    return {}
-
-
-def _needed(deliveries: HttpDeliveries | None) -> HttpDeliveries:
-    if deliveries is None:
-        raise ValueError("The sandbox was started without --forward-to.")
-    return deliveries
-
-
-Control = Callable[[Engine, HttpDeliveries | None, dict[str, Any]], dict[str, Any]]
-
-CONTROLS: dict[str, Control] = {
-    "advance": _advance,
-    "drop": _drop,
-    "fault": _fault,
-    "hold": _hold,
-    "mend": _mend,
-    "replay": _replay,
-    "reset": _reset,
-    "wait": _wait,
-}
+CONTROLS: dict[str, Action] = {**ACTIONS, "fault": _fault, "mend": _mend, "wait": _wait}

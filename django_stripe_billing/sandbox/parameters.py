@@ -21,6 +21,14 @@ _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,12})?")
 _BOOLEANS = {"true": True, "false": False}
 
 
+NO_LONGER_TAKE_TYPES = {
+    f"POST /v1/{kind}{rest}"
+    for kind in ("payment_intents", "setup_intents")
+    for rest in ("", "/{id}", "/{id}/confirm")
+}
+"""https://docs.stripe.com/changelog/endive"""
+
+
 @functools.cache
 def _tables() -> dict[str, Any]:
     source = files(__package__).joinpath("parameters.json")
@@ -36,7 +44,23 @@ def read(operation: str, given: dict[str, Any], *, is_tolerant: bool) -> dict[st
     fields = _tables()["operations"].get(operation)
     if fields is None:
         return given
+    if is_tolerant:
+        given = _as_endive(operation, given)
+    elif "payment_method_types" in given and operation in NO_LONGER_TAKE_TYPES:
+        raise InvalidParameterError(
+            "The parameter payment_method_types is no longer supported.",
+            code="payment_method_types_no_longer_supported",
+            param="payment_method_types",
+        )
     return _Reader(is_tolerant=is_tolerant).fields(fields, given, at="")
+
+
+def _as_endive(operation: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What older API versions, which the command line tool speaks, call otherwise."""
+    if operation == "POST /v1/promotion_codes" and "coupon" in given:
+        promotion = {"type": "coupon", "coupon": given["coupon"]}
+        return {**given, "promotion": promotion}
+    return given
 
 
 class _Reader:

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 from . import operator_controls
 from .deliveries import HttpDeliveries
 from .engine import Engine
-from .pages import checkout, overview, portal
-from .pages.html import Page, not_found
+from .pages import checkout, invoice, objects, overview, portal, three_d_secure
+from .pages.html import POLICY, Page, not_found
 
 LARGEST_BODY = 1_000_000
 
@@ -22,9 +22,7 @@ class SandboxServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(
-        self, engine: Engine, deliveries: HttpDeliveries | None, *, host: str, port: int
-    ) -> None:
+    def __init__(self, engine: Engine, deliveries: HttpDeliveries, *, host: str, port: int) -> None:
         super().__init__((host, port), _Handler)
         self.engine = engine
         self.deliveries = deliveries
@@ -36,14 +34,12 @@ class SandboxServer(ThreadingHTTPServer):
         """Serve until `stop` is called; the clock ticks meanwhile."""
         ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
         ticker.start()
-        if self.deliveries is not None:
-            self.deliveries.start()
+        self.deliveries.start()
         try:
             self.serve_forever(poll_interval=0.1)
         finally:
             self._stopping.set()
-            if self.deliveries is not None:
-                self.deliveries.stop()
+            self.deliveries.stop()
             self.server_close()
 
     def _tick(self) -> None:
@@ -74,6 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         if path.startswith("/v1/"):
             self._api(method, body)
+        elif method != "GET" and not self._is_of_this_site():
+            self._send(403, b"Forms of other sites are refused.", {})
         elif path.startswith("/_sandbox/"):
             status, data = operator_controls.answer(
                 self.server.engine, self.server.deliveries, method, path, body
@@ -81,6 +79,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(status, json.dumps(data).encode(), {"Content-Type": "application/json"})
         else:
             self._page(method, path, body)
+
+    def _is_of_this_site(self) -> bool:
+        """Whether no other site in the operator's browser sent this."""
+        origin = self.headers.get("Origin")
+        return origin is None or urlsplit(origin).netloc == self.headers.get("Host")
 
     def _api(self, method: str, body: str) -> None:
         try:
@@ -94,15 +97,15 @@ class _Handler(BaseHTTPRequestHandler):
         form = {name: values[-1] for name, values in parse_qs(body).items()}
         page = self._find_page(method, path, form)
         headers = {
-            "Content-Type": "text/html; charset=utf-8",
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+            "Content-Type": page.content_type,
+            "Content-Security-Policy": POLICY,
             "Cache-Control": "no-store",
         }
         if page.location:
             headers["Location"] = page.location
-            if self.server.deliveries is not None:  # Stripe's page waits for the endpoint, too
+            if path != "/":  # Stripe's pages wait for the endpoint, too
                 self.server.deliveries.wait(10)
-        self._send(page.status, page.body.encode(), headers)
+        self._send(page.status, page.content or page.body.encode(), headers)
 
     def _find_page(self, method: str, path: str, form: dict[str, str]) -> Page:
         engine = self.server.engine
@@ -111,8 +114,16 @@ class _Handler(BaseHTTPRequestHandler):
             return checkout.answer(engine, name, method, form)
         if head == "/p/session":
             return portal.answer(engine, name, method, form)
-        if path == "/" and method == "GET":
-            return overview.answer(engine, self.server.deliveries)
+        if head == "/i":
+            return invoice.answer(engine, name, method, form)
+        if path.startswith("/i/") and name == "pdf" and method == "GET":
+            return invoice.answer_pdf(engine, head.removeprefix("/i/"))
+        if head == "/3ds":
+            return three_d_secure.answer(engine, name, method, form)
+        if head == "/objects" and method == "GET":
+            return objects.answer(engine, name)
+        if path == "/":
+            return overview.answer(engine, self.server.deliveries, method, form)
         return not_found()
 
     def _send(self, status: int, body: bytes, headers: dict[str, Any]) -> None:

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import stripe
+from django.db import transaction
 
 from ..conf import settings
-from ..exceptions import StripeUnavailableError
+from ..exceptions import StripeError, StripeUnavailableError
 from ..rules.ordering import Interval, of_answer
 from .decoding import decode
 from .errors import translated
@@ -49,9 +51,12 @@ def request(
     """Call Stripe once, with the SDK's retries for lost connections and 5xx.
 
     `params` is nested plain data; `account` acts as that connected account; `idempotency_key` makes
-    a repeated POST safe. Raises `StripeError` or one of its kinds.
+    a repeated POST safe. Raises `StripeError` or one of its kinds, and RuntimeError inside a
+    database transaction: locks would be held while Stripe thinks, and a rollback would forget what
+    was done there.
     https://docs.stripe.com/api
     """
+    _refuse_inside_transaction(path)
     options: dict[str, Any] = {}
     if account:
         options["stripe_account"] = account
@@ -63,14 +68,39 @@ def request(
     _count()
     client = _client()
     started = time.monotonic()
-    with translated():
-        response = client.sdk.raw_request(method, path, **(params or {}), **options)
+    response = _send(client.sdk, method, path, {**(params or {}), **options})
     elapsed = time.monotonic() - started
+    data = _decoded(client.http.take_body())
+    if data is None:
+        raise StripeUnavailableError(
+            "Stripe's answer (HTTP 200) can't be read; a proxy may have made it.", status=200
+        )
     return Answer(
-        data=_decoded(client.http.take_body(), path),
+        data=data,
         interval=_interval(response.headers, elapsed=elapsed),
         request_id=str(response.request_id or ""),
     )
+
+
+def _send(client: stripe.StripeClient, method: Method, path: str, params: dict[str, Any]) -> Any:
+    failure: StripeError
+    try:
+        return client.raw_request(method, path, **params)
+    except stripe.StripeError as error:
+        failure = translated(error)
+    except UnicodeDecodeError:  # stripe-python reads what it logs before it looks at it
+        failure = StripeUnavailableError("Stripe's answer is no text; a proxy may have made it.")
+    raise failure
+
+
+def _refuse_inside_transaction(path: str) -> None:
+    """A transaction that a TestCase opened around a test does not count, as for `durable`."""
+    blocks = transaction.get_connection().atomic_blocks
+    if blocks and not blocks[-1]._from_testcase:
+        raise RuntimeError(
+            f"Stripe is not asked ({path}) inside a database transaction. Where every request is"
+            " one, take the view out of it with transaction.non_atomic_requests."
+        )
 
 
 @contextmanager
@@ -112,14 +142,16 @@ def _interval(headers: Any, *, elapsed: float) -> Interval:
         raise StripeUnavailableError(
             "Stripe's answer has no readable Date header; a proxy may have removed it."
         ) from None
-    return of_answer(date=int(date.timestamp()), elapsed=elapsed)
+    second = int(date.replace(tzinfo=date.tzinfo or UTC).timestamp())
+    return of_answer(date=second, elapsed=elapsed)
 
 
-def _decoded(body: bytes | str, path: str) -> dict[str, Any]:
+def _decoded(body: bytes | str) -> dict[str, Any] | None:
+    """The JSON object in a body; None for another: a traceback must not show what that holds."""
     try:
         return decode(body)
-    except ValueError:
-        raise StripeUnavailableError(f"Stripe's answer to {path} is no JSON object.") from None
+    except (ValueError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import stripe
 
@@ -28,22 +26,12 @@ def without_secrets(text: str) -> str:
     return _SECRET.sub("[secret]", text)
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raise our own exception for each of stripe-python's; the original is not chained.
+def translated(error: stripe.StripeError) -> StripeError:
+    """Our exception for one of stripe-python's.
 
-    The original carries the request's headers, and a traceback would print them.
+    To be raised outside the `except` block: the original holds Stripe's headers and its unshortened
+    text, and as the context of ours it would be printed with every traceback.
     """
-    try:
-        yield
-    except stripe.StripeError as error:
-        translation = _translate(error)
-    else:
-        return
-    raise translation
-
-
-def _translate(error: stripe.StripeError) -> StripeError:
     inner = getattr(error, "error", None)
     code = str(getattr(error, "code", None) or getattr(inner, "code", None) or "")
     if isinstance(error, stripe.IdempotencyError):
@@ -51,14 +39,14 @@ def _translate(error: stripe.StripeError) -> StripeError:
     status = error.http_status or 0
     if status == 429:
         return StripeRateLimitError(
-            without_secrets(str(error.user_message or error)),
+            _message(error, status=status),
             code=code,
             status=status,
             request_id=error.request_id or "",
             reason=str((error.headers or {}).get("Stripe-Rate-Limited-Reason") or ""),
         )
     return _kind(error, code=code, status=status)(
-        without_secrets(_message(error)),
+        _message(error, status=status),
         code=code,
         param=str(getattr(error, "param", None) or ""),
         status=status,
@@ -66,9 +54,12 @@ def _translate(error: stripe.StripeError) -> StripeError:
     )
 
 
-def _message(error: stripe.StripeError) -> str:
+def _message(error: stripe.StripeError, *, status: int) -> str:
     """Stripe's own words; for a connection that failed, where it was to lead and why it did not."""
-    text = str(error.user_message or error)
+    if isinstance(error, stripe.APIError) and not getattr(error, "error", None):
+        # The SDK's own message would hold the whole body, and whatever that holds.
+        return f"Stripe's answer (HTTP {status}) can't be read; a proxy may have made it."
+    text = without_secrets(str(error.user_message or error))
     reasons = [found[1].strip() for pattern in _REASONS if (found := pattern.search(text))]
     if not isinstance(error, stripe.APIConnectionError) or not reasons:
         return text
@@ -82,6 +73,6 @@ def _kind(error: stripe.StripeError, *, code: str, status: int) -> type[StripeEr
         return StripeAuthenticationError
     if status == 404 or code == "resource_missing":
         return StripeObjectMissingError
-    if isinstance(error, (stripe.APIConnectionError, stripe.RateLimitError)) or status >= 500:
+    if isinstance(error, (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)):
         return StripeUnavailableError
     return StripeError

@@ -17,6 +17,7 @@ from .fetching import (
     sync_customer_subscriptions,
     sync_subscription,
 )
+from .locking import lock_products
 from .stored import Stored, read_stored
 from .subscriptions import (
     Outcome,
@@ -39,6 +40,7 @@ __all__ = [
     "apply_product",
     "apply_product_features",
     "apply_subscriptions",
+    "lock_products",
     "mark_missing",
     "read_catalog",
     "read_stored",

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from ..models import Feature, Price, Product, ProductFeature, Subscription
 from ..models.mirrored import to_datetime
 from ..rules.catalog import NO_LIMIT, combine_rule_of, grace_days_of, limits_of
-from ..rules.ordering import Interval, Verdict
+from ..rules.ordering import Interval, Verdict, join
 from ..rules.snapshots import ENDED_STATUSES, FeatureSnapshot, PriceSnapshot, ProductSnapshot
 from .door import Cause
+from .locking import created, lock_products, locked
 from .mirror import judge_row
 from .subscriptions import recompute_subscriptions
-
-Row = TypeVar("Row", Product, Feature, Price)
 
 BATCH = 500
 """Customers whose entitlements are recalculated under one set of locks."""
@@ -34,7 +31,7 @@ def apply_product(
     Changed limits or grace reach the product's subscribers in the same transaction.
     """
     with transaction.atomic():
-        row = _locked(Product, snapshot.id, account=account)
+        row = locked(Product, snapshot.id, account=account)
         if row.is_deleted and not snapshot.is_deleted:
             return Verdict.STALE
         metadata = dict(snapshot.metadata)
@@ -76,16 +73,19 @@ def apply_price(
         row = (
             Price.objects.select_for_update().filter(account=account, stripe_id=snapshot.id).first()
         )
+        if row is None:
+            if not snapshot.product_id:  # deleted, and never heard of
+                return Verdict.SAME
+            # Not for sale before the product itself was read.
+            product = locked(Product, snapshot.product_id, account=account, active=False)
+            row = created(Price, snapshot.id, account=account, product=product)
         if snapshot.is_deleted:
-            if row is None or row.is_deleted:
+            if row.is_deleted:
                 return Verdict.SAME
             row.is_deleted, row.active = True, False
-            row.observe(Interval(low=max(row.observed_low, interval.low), high=interval.high))
+            row.observe(join(row.observed, interval))
             row.save()
             return Verdict.NEWER
-        if row is None:
-            product = _locked(Product, snapshot.product_id, account=account)
-            row = _created(Price, snapshot.id, account=account, product=product)
         if row.is_deleted:
             return Verdict.STALE
         wanted = {
@@ -114,7 +114,7 @@ def apply_price(
 def apply_feature(snapshot: FeatureSnapshot, interval: Interval, *, account: str = "") -> Feature:
     """Store a reading of a feature unless a newer one is known; Stripe sends no event for these."""
     with transaction.atomic():
-        row = _locked(Feature, snapshot.id, account=account)
+        row = locked(Feature, snapshot.id, account=account)
         if interval.high < row.observed_low:
             return row
         row.lookup_key, row.name, row.active = snapshot.lookup_key, snapshot.name, snapshot.active
@@ -133,7 +133,7 @@ def apply_product_features(
     back is unmarked. Returns whether anything changed; the caller recomputes.
     """
     with transaction.atomic():
-        product = _locked(Product, product_id, account=account)
+        product = locked(Product, product_id, account=account)
         features = {
             row.stripe_id: row
             for row in Feature.objects.filter(account=account, stripe_id__in=links)
@@ -162,10 +162,12 @@ def recompute(*, product_ids: set[str] | None = None, account: str = "", cause: 
     """Recalculate what stored subscriptions grant; returns the number of changes.
 
     Only subscriptions to `product_ids` (Stripe's ids), or all. A constant number of queries for
-    each 500 subscriptions, locking their customers in one order.
+    each 500 subscriptions, locking the products, and their customers in one order. The caller has a
+    transaction open in which the terms were changed.
     """
     rows = Subscription.objects.filter(account=account).exclude(status__in=ENDED_STATUSES)
     if product_ids is not None:
+        lock_products(product_ids, account=account)
         rows = rows.filter(items__product_id__in=product_ids)
     ids = list(rows.order_by("customer_id").values_list("stripe_id", flat=True).distinct())
     return sum(
@@ -201,21 +203,3 @@ def _give_up_lookup_key(row: Price) -> None:
         Price.objects.filter(
             account=row.account, lookup_key=row.lookup_key, observed_high__lte=row.observed_high
         ).exclude(pk=row.pk).update(lookup_key="")
-
-
-def _locked(model: type[Row], stripe_id: str, *, account: str) -> Row:
-    row = (
-        model._default_manager.select_for_update()
-        .filter(account=account, stripe_id=stripe_id)
-        .first()
-    )
-    return row or _created(model, stripe_id, account=account)
-
-
-def _created(model: type[Row], stripe_id: str, *, account: str, **values: object) -> Row:
-    """A new row, or the one that somebody else made just now, locked."""
-    try:
-        with transaction.atomic():
-            return model._default_manager.create(account=account, stripe_id=stripe_id, **values)
-    except IntegrityError:
-        return model._default_manager.select_for_update().get(account=account, stripe_id=stripe_id)

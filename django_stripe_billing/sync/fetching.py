@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from django.db import transaction
 
@@ -72,7 +73,7 @@ def sync_customer_subscriptions(
 ) -> list[Outcome]:
     """Every subscription of a Stripe customer, ended ones too, from Stripe."""
     outcomes = []
-    params = {"customer": customer_id, "status": "all"}
+    params = {_parameter(customer_id): customer_id, "status": "all"}
     for page in pages("/v1/subscriptions", params, account=account):
         outcomes += settle(
             [
@@ -88,6 +89,9 @@ def sync_customer_subscriptions(
 def sync_customer(customer: Customer, *, cause: Cause) -> None:
     """A customer and all its subscriptions, from Stripe. Raises StripeError."""
     if not customer.stripe_id:
+        return
+    if _parameter(customer.stripe_id) != "customer":  # there is no object of ours to read
+        sync_customer_subscriptions(customer.stripe_id, account=customer.account, cause=cause)
         return
     for _attempt in range(ATTEMPTS):
         revision, interval, data = _read_customer(customer.stripe_id, account=customer.account)
@@ -105,6 +109,14 @@ def sync_customer(customer: Customer, *, cause: Cause) -> None:
         sync_customer_subscriptions(customer.stripe_id, account=customer.account, cause=cause)
 
 
+def _parameter(customer_id: str) -> str:
+    """How lists are asked for a customer: an account that acts as one has its own parameter.
+
+    https://docs.stripe.com/accounts-v2/use-accounts-as-customers
+    """
+    return "customer_account" if customer_id.startswith("acct_") else "customer"
+
+
 def _read_customer(stripe_id: str, *, account: str) -> tuple[int, Interval, dict[str, object]]:
     with transaction.atomic(durable=True):
         revision = (
@@ -112,5 +124,5 @@ def _read_customer(stripe_id: str, *, account: str) -> tuple[int, Interval, dict
             .values_list("revision", flat=True)
             .first()
         )
-    answer = request("get", f"/v1/customers/{stripe_id}", account=account)
+    answer = request("get", f"/v1/customers/{quote(stripe_id, safe='')}", account=account)
     return (NO_ROW if revision is None else revision), answer.interval, answer.data

@@ -9,7 +9,7 @@ from django.db.models import F
 
 from ..models import Customer, Entitlement, Subscription, SubscriptionItem
 from ..rules.ordering import Interval
-from ..rules.snapshots import SubscriptionSnapshot
+from ..rules.snapshots import ENDED_STATUSES, SubscriptionSnapshot
 
 
 @dataclass(kw_only=True)
@@ -49,6 +49,13 @@ class Stored:
                 self.changed_items.append(item)
             self.items[wanted.id] = item
         self.removed_items += held.values()
+
+    @property
+    def product_ids(self) -> frozenset[str]:
+        """The products by which a change of terms finds the subscription: none once it ended."""
+        if self.subscription.status in ENDED_STATUSES:
+            return frozenset()
+        return frozenset(item.product_id for item in self.items.values())
 
     def snapshot(self) -> SubscriptionSnapshot:
         """The rows as a value; the subscription's `customer` must be loaded."""

@@ -17,6 +17,7 @@ from ..rules.snapshots import ENDED_STATUSES, MISSING, SubscriptionSnapshot
 from ..signals import subscription_changed
 from .catalog_terms import read_catalog
 from .door import Cause, Grant, write_entitlements
+from .locking import lock_named_products
 from .mirror import judge_row
 from .rows import write_rows
 from .stored import Stored, lock_customers, read_stored
@@ -64,6 +65,7 @@ def apply_subscriptions(readings: Sequence[SubscriptionReading], *, cause: Cause
         )
         stored = read_stored((reading.snapshot.id for reading in readings), account=account)
         outcomes, applied = [], []
+        named: set[str] = set()
         for reading in readings:
             customer = customers[reading.snapshot.customer_id]
             entry = stored.get(reading.snapshot.id)
@@ -72,6 +74,7 @@ def apply_subscriptions(readings: Sequence[SubscriptionReading], *, cause: Cause
             if verdict is Verdict.NEWER:
                 entry = entry or Stored.new(reading.snapshot.id, customer, account=account)
                 applied.append((entry, entry.subscription.status))
+                named |= reading.snapshot.product_ids - entry.product_ids
                 entry.take(reading.snapshot, interval)
             outcomes.append(
                 Outcome(
@@ -81,6 +84,7 @@ def apply_subscriptions(readings: Sequence[SubscriptionReading], *, cause: Cause
                     revision=entry.subscription.revision if entry else NO_ROW,
                 )
             )
+        lock_named_products(named, account=account)
         write_rows([entry for entry, _ in applied])
         write_grants([entry for entry, _ in applied], account=account, cause=cause)
         for entry, status_before in applied:

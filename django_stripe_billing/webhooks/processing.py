@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import logging
+import time
+import traceback
 from typing import Any
 from urllib.parse import quote
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from ..conf import settings
-from ..exceptions import BillingError, StripeObjectMissingError, UnsettledError
+from ..exceptions import BillingError, UnsettledError
 from ..models import Customer, Event, Price, Product, Subscription
 from ..models.mirrored import to_datetime
-from ..rules.events import EventSnapshot, Subject, parse_event
-from ..rules.ordering import Interval
+from ..rules import json_values
+from ..rules.events import EventSnapshot, Subject, parse_event, without_bearer_values
 from ..stripe_api import fetch_subscription, request, without_secrets
 from .registry import handlers_for
-from .subjects import SUBJECT_HANDLERS, Fetched, Fetches, NeedsFetch, Result, Wanted
+from .subjects import SUBJECT_HANDLERS, THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
 
 logger = logging.getLogger("django_stripe_billing.webhooks")
 
 FETCHES = 5
 """How often objects are fetched for one event before Stripe is asked to send it again."""
+
+TRANSACTIONS = 4
+"""How often a transaction is begun that the database breaks off, as it does a deadlock's victim."""
+
+PATIENCE = 5.0
+"""Seconds after which it is not begun again: Stripe waits for the answer."""
 
 MODELS: dict[Subject, type[Subscription | Customer | Product | Price]] = {
     Subject.SUBSCRIPTION: Subscription,
@@ -84,6 +92,23 @@ def _process(snapshot: EventSnapshot, payload: dict[str, Any], *, again: bool) -
 def _store_and_apply(
     snapshot: EventSnapshot, payload: dict[str, Any], fetches: Fetches, *, again: bool
 ) -> Event:
+    """In one transaction; a deadlock's victim, or one whose connection was lost, begins anew."""
+    started = time.monotonic()
+    for attempt in range(1, TRANSACTIONS + 1):
+        try:
+            return _in_one_transaction(snapshot, payload, fetches, again=again)
+        except OperationalError:
+            connection = transaction.get_connection()
+            is_too_late = time.monotonic() - started > PATIENCE
+            if attempt == TRANSACTIONS or is_too_late or connection.in_atomic_block:
+                raise
+            connection.close_if_unusable_or_obsolete()
+    raise AssertionError("unreachable")
+
+
+def _in_one_transaction(
+    snapshot: EventSnapshot, payload: dict[str, Any], fetches: Fetches, *, again: bool
+) -> Event:
     with transaction.atomic():
         event, is_new = _insert(snapshot, payload)
         if not is_new and event.is_settled and not again:
@@ -120,13 +145,23 @@ def _apply(snapshot: EventSnapshot, event: Event, fetches: Fetches) -> Result:
     result = Result(status=_expected_status(snapshot))
     if snapshot.subject is not None:
         result = SUBJECT_HANDLERS[snapshot.subject](snapshot, fetches)
+    elif snapshot.is_thin and result.status == Event.Status.IGNORED:
+        result = THIN
     for handler in handlers_for(snapshot.type):
-        handler(event)
+        # The savepoint finds out when a handler swallowed an error of the database, which would
+        # otherwise turn the commit into a silent rollback.
+        with transaction.atomic():
+            handler(event)
     return result
 
 
 def _fetch(wanted: Wanted, *, account: str) -> Fetched:
-    """Fetch an object by id, with no transaction open; the revision is noted before."""
+    """Fetch an object by id, with no transaction open; the revision is noted before.
+
+    Raises StripeObjectMissingError: that Stripe does not know an object is no proof that it was
+    deleted, it may be the key that is another account's. When it was, the event that says so comes,
+    and settles this one.
+    """
     with transaction.atomic(durable=True):
         revision = (
             MODELS[wanted.subject]
@@ -137,15 +172,8 @@ def _fetch(wanted: Wanted, *, account: str) -> Fetched:
     if wanted.subject is Subject.SUBSCRIPTION:
         answer = fetch_subscription(wanted.id, account=account)
     else:
-        try:
-            path = PATHS[wanted.subject] + quote(wanted.id, safe="")
-            answer = request("get", path, account=account)
-        except StripeObjectMissingError:
-            return Fetched(
-                data={"id": wanted.id, "deleted": True},
-                interval=Interval(low=0, high=0),
-                revision=-1 if revision is None else revision,
-            )
+        path = PATHS[wanted.subject] + quote(wanted.id, safe="")
+        answer = request("get", path, account=account)
     return Fetched(
         data=answer.data, interval=answer.interval, revision=-1 if revision is None else revision
     )
@@ -161,20 +189,9 @@ def _row(snapshot: EventSnapshot, payload: dict[str, Any], *, status: str) -> Ev
         stripe_created_at=to_datetime(snapshot.created),
         object_id=snapshot.object_id,
         customer_id=snapshot.customer_id,
-        payload=_storable(payload),
+        payload=without_bearer_values(payload),
         status=status,
     )
-
-
-def _storable(value: Any) -> Any:
-    """JSON that every database stores: PostgreSQL refuses NUL in text."""
-    if isinstance(value, str):
-        return value.replace("\0", "")
-    if isinstance(value, list):
-        return [_storable(entry) for entry in value]
-    if isinstance(value, dict):
-        return {_storable(key): _storable(entry) for key, entry in value.items()}
-    return value
 
 
 def _reject(snapshot: EventSnapshot, payload: dict[str, Any]) -> None:
@@ -189,8 +206,9 @@ def _reject(snapshot: EventSnapshot, payload: dict[str, Any]) -> None:
 
 def _record_failure(snapshot: EventSnapshot, payload: dict[str, Any], error: Exception) -> None:
     """Keep what went wrong, in a transaction of its own; a database that is down keeps nothing."""
-    text = without_secrets(f"{type(error).__name__}: {error}")[:2000]
-    logger.error("Event %s (%s) failed: %s", snapshot.id, snapshot.type, text)
+    text = json_values.text(without_secrets(f"{type(error).__name__}: {error}"), longest=2000)
+    trace = without_secrets("".join(traceback.format_exception(error)))
+    logger.error("Event %s (%s) failed: %s\n%s", snapshot.id, snapshot.type, text, trace)
     try:
         with transaction.atomic():
             row = _row(snapshot, payload, status=Event.Status.FAILED)

@@ -33,6 +33,10 @@ class Result:
 
 PROCESSED = Result(status=Event.Status.PROCESSED)
 STALE = Result(status=Event.Status.STALE, note="Something newer was known; nothing was changed.")
+THIN = Result(
+    status=Event.Status.IGNORED,
+    note="A thin event names its object and does not hold it: give the endpoint snapshot payloads.",
+)
 UNREADABLE = Result(status=Event.Status.IGNORED, note="The object lacks its id; nothing to do.")
 
 

@@ -54,7 +54,7 @@ class Stage:
             self._wait_for(url)
 
     def manage(self, *arguments: str, expected: int = 0) -> str:
-        """Run a management command; its output. Raises AssertionError for another exit code."""
+        """Run a management command; what it prints. Raises AssertionError for another exit code."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=PROJECT,
@@ -63,11 +63,11 @@ class Stage:
             text=True,
             check=False,
         )
-        output = done.stdout + done.stderr
         assert done.returncode == expected, (
-            f"manage.py {' '.join(arguments)} ended with {done.returncode}:\n{output}"
+            f"manage.py {' '.join(arguments)} ended with {done.returncode}:\n"
+            f"{done.stdout}{done.stderr}"
         )
-        return output
+        return done.stdout
 
     def operate(self, control: str, **given: Any) -> Any:
         """Use one of the sandbox's controls."""

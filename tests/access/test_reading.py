@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
-from django_stripe_billing.access import entitlements, has_feature, limit
+from django_stripe_billing.access import entitlements, explain, has_feature, limit
 from django_stripe_billing.models import Customer, Feature
 
 from ..statements import statements
@@ -88,3 +88,11 @@ def test_a_question_is_one_query(subscriber, customer, grant):
     with statements() as asked:
         assert has_feature(subscriber, "reports")
     assert len(asked) == 1
+
+
+def test_what_a_connected_accounts_customer_has_is_not_the_platforms(subscriber, grant):
+    """Whoever owns the account names its features: `reports` there is not `reports` here."""
+    theirs = Customer.objects.create(stripe_id="cus_1", account="acct_1", subscriber=subscriber)
+    grant(theirs)
+    assert entitlements(subscriber) == {}
+    assert not explain(subscriber, "reports").is_granted

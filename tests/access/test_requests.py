@@ -3,9 +3,14 @@
 import asyncio
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import AsyncClient
 
+from django_stripe_billing.models import Feature
+
 from ..statements import statements
+from .urls import Gated
 
 pytestmark = [pytest.mark.urls("tests.access.urls"), pytest.mark.django_db]
 
@@ -45,6 +50,23 @@ def test_templates_ask_by_feature(signed_in, customer, grant):
     assert len(ours(asked)) == 1
 
 
+@pytest.mark.parametrize("key", ["items", "keys", "values", "copy", "get", "clear", "pop"])
+def test_a_feature_that_is_named_like_a_method_is_granted_as_any_other(
+    signed_in, customer, grant, features, key
+):
+    Feature.objects.filter(lookup_key="seats").update(lookup_key=key)
+    source = "{{% if billing.{0}.{1} %}}granted{{% endif %}}{{{{ billing.features.reports.key }}}}"
+    grant(customer)
+    for name in ("features", "limits"):
+        answer = signed_in.get("/template/", {"source": source.format(name, key)})
+        assert answer.content.decode() == "reports"
+    features["seats"].refresh_from_db()
+    grant(customer, "seats", limit=5)
+    for name in ("features", "limits"):
+        answer = signed_in.get("/template/", {"source": source.format(name, key)})
+        assert answer.content.decode() == "grantedreports"
+
+
 def test_a_template_for_nobody_shows_nothing(client, db):
     assert client.get("/template/").content.decode().strip() == ""
 
@@ -62,6 +84,12 @@ def test_a_gate_is_403_for_who_has_it_not(signed_in, customer, url):
 
 def test_a_gate_may_redirect_instead(signed_in, customer):
     answer = signed_in.get("/redirecting/")
+    assert (answer.status_code, answer["Location"]) == (302, "/plans/")
+
+
+def test_a_class_may_redirect_instead(signed_in, customer, monkeypatch):
+    monkeypatch.setattr(Gated, "feature_redirect_to", "/plans/")
+    answer = signed_in.get("/class/")
     assert (answer.status_code, answer["Location"]) == (302, "/plans/")
 
 
@@ -117,7 +145,9 @@ def test_an_async_view_is_gated_too(user, customer, grant):
     async def play():
         client = AsyncClient()
         await client.aforce_login(user)
-        return await status(AsyncClient()), await status(client)
+        found = await status(AsyncClient()), await status(client)
+        await sync_to_async(connections.close_all)()  # of the thread that runs what is not async
+        return found
 
     assert asyncio.run(play()) == (302, 403)
     grant(customer)
@@ -125,6 +155,8 @@ def test_an_async_view_is_gated_too(user, customer, grant):
     async def again():
         client = AsyncClient()
         await client.aforce_login(user)
-        return await status(client)
+        found = await status(client)
+        await sync_to_async(connections.close_all)()  # of the thread that runs what is not async
+        return found
 
     assert asyncio.run(again()) == 200

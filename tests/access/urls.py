@@ -69,6 +69,7 @@ def template(request):
         "{% if billing.features.reports %}reports{% endif %}"
         "{% if billing.features.nothing %}nothing{% endif %} {{ billing.limits.seats }}"
     )
+    source = request.GET.get("source", source)
     return HttpResponse(engines["django"].from_string(source).render({}, request))
 
 

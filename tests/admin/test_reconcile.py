@@ -23,7 +23,7 @@ from django_stripe_billing.models import (
     Subscription,
 )
 from django_stripe_billing.reconcile import reconcile
-from django_stripe_billing.reconcile.ownership import this_process
+from django_stripe_billing.reconcile.ownership import at_work, this_process
 from django_stripe_billing.rules.drift import MEANINGS, Kind
 from django_stripe_billing.sandbox import Fault
 
@@ -166,7 +166,7 @@ def test_the_runs_page_shows_the_report(admin, drift):
     text = text_of(admin.get(page("reconcilerun_change", run.pk)))
     assert "The run is incomplete" in text
     assert "It was &lt;b&gt;cut&lt;/b&gt; short." in text
-    assert "unknown status &lt;i&gt;: 3" in text
+    assert "unknown status &lt;i&gt; (3 times): it grants nothing here." in text
     assert "$20.00" in text
     assert str(MEANINGS[Kind.SUBSCRIPTION_STATUS].sentence) in text
     assert page("drift_change", drift.pk) in text
@@ -180,11 +180,15 @@ def test_the_verdict_is_a_sentence(admin):
         ({"drift_found": 2, "drift_left": 0}, "Everything that differed is repaired."),
         ({"drift_found": 2, "drift_left": 1}, "Stripe and the database differ."),
         ({"state": "incomplete"}, "Run it again"),
-        ({"state": "running", "owner": this_process()}, "still under way"),
         ({"state": "running", "owner": "gone:1:1"}, "has broken off"),
     ):
         [run] = add_runs(1, beat_at=timezone.now() - timedelta(days=1), **values)
         assert said in text_of(admin.get(page("reconcilerun_change", run.pk)))
+    [run] = add_runs(1, state="running", owner=this_process())
+    with at_work(run):
+        text = text_of(admin.get(page("reconcilerun_change", run.pk)))
+    assert "still under way" in text
+    assert "--resume" not in text
 
 
 def test_a_broken_off_run_is_not_called_running(admin):
@@ -460,11 +464,11 @@ def test_stripe_down_is_a_message_and_can_be_tried_again(admin, stripe_sandbox, 
 
 
 def test_what_only_a_person_can_settle_is_said_so(admin, drift):
-    Drift.objects.filter(pk=drift.pk).update(kind="customer_duplicate", object_id="cus_1")
+    Drift.objects.filter(pk=drift.pk).update(kind="feature_disagreement")
     text = text_of(admin.post(page("drift_changelist"), selected(drift)))
     assert "Only a person can settle it:" in text
     answer = admin.post(page("drift_changelist"), confirmed(drift), follow=True)
-    assert "Decide which is the right one" in text_of(answer)
+    assert "Look whether a feature was attached" in text_of(answer)
     drift.refresh_from_db()
     assert drift.state == "found"
 

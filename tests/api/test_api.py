@@ -1,4 +1,5 @@
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
@@ -53,6 +54,29 @@ def test_buying_by_api(shop, stripe_sandbox, api):
     assert "/p/session/" in post(api, "portal").json()["url"]
 
 
+def test_coming_back_by_api(shop, stripe_sandbox, api, other_subscriber):
+    checkout_url = post(api, "checkout", price="pro_monthly").json()["url"]
+    asked = {"session_id": checkout_url.rpartition("/")[2]}
+    assert api.get(url("return"), asked).json() == {"status": "open"}
+    stripe_sandbox.pay(checkout_url)
+    assert api.get(url("status"), asked).json()["active"] is False
+    assert api.get(url("return"), asked).json() == {"status": "active"}
+    assert api.get(url("status"), asked).json()["active"] is True
+    stranger = Client()
+    stranger.force_login(get_user_model().objects.get(username="eve"))
+    assert stranger.get(url("return"), asked).status_code == 404
+    assert stranger.get(url("status"), asked).json() == {"active": False, "features": []}
+
+
+@pytest.mark.parametrize("session_id", ["", "cs_test_none", "\0", "é", "cs_test_" + "x" * 5000])
+def test_a_made_up_session_is_404_and_never_active(shop, stripe_sandbox, api, session_id):
+    stripe_sandbox.pay(post(api, "checkout", price="pro_monthly").json()["url"])
+    stripe_sandbox.deliver()
+    asked = {"session_id": session_id}
+    assert api.get(url("return"), asked).status_code == 404
+    assert api.get(url("status"), asked).json()["active"] is (session_id == "")
+
+
 @pytest.mark.parametrize(
     ("data", "status", "code"),
     [
@@ -97,7 +121,13 @@ def test_nobody_else_can_be_named(shop, stripe_sandbox, api, other_subscriber):
 
 @pytest.mark.parametrize(
     ("method", "name"),
-    [("post", "checkout"), ("post", "portal"), ("get", "status"), ("get", "entitlements")],
+    [
+        ("post", "checkout"),
+        ("get", "return"),
+        ("post", "portal"),
+        ("get", "status"),
+        ("get", "entitlements"),
+    ],
 )
 def test_visitors_are_refused(shop, client, method, name):
     assert getattr(client, method)(url(name)).status_code in {401, 403}

@@ -68,6 +68,8 @@ def test_the_price_may_be_named_by_its_id(shop, post):
         {"quantity": "1.5"},
         {"quantity": "٣"},
         {"quantity": "9" * 500},
+        {"quantity": "0" * 11 + "35"},
+        {"quantity": ""},
         {"price": "starter_monthly", "quantity": "2"},
     ],
 )
@@ -169,6 +171,21 @@ def test_a_lost_answer_and_a_retry_make_one_customer_and_one_session(
     ]
     assert len(open_ones) == 1
     assert again["Location"] == open_ones[0]["url"]
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+def test_other_details_after_a_lost_answer_make_no_second_customer(
+    shop, stripe_sandbox, post, subscriber, is_after
+):
+    stripe_sandbox.engine.faults.append(
+        Fault(method="POST", path="/v1/customers", status=0, is_after=is_after)
+    )
+    assert post().status_code == 503
+    subscriber.email = "ada@new.example"
+    subscriber.save()
+    assert post().status_code == 303
+    [made] = at_stripe(shop, "/v1/customers")
+    assert Customer.objects.get().stripe_id == made["id"]
 
 
 def test_two_tabs_at_the_same_moment_make_one_customer_and_one_session(

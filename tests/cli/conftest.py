@@ -62,6 +62,7 @@ class Site:
         self.processes = []
         self.environment = {
             **os.environ,
+            "PYTHONPATH": str(ROOT),  # this tree, whatever else is installed
             "DJANGO_SETTINGS_MODULE": "project.settings",
             "DEBUG": "true",
             "SECRET_KEY": "only-for-tests",

@@ -1,5 +1,7 @@
 """Repairing one piece of drift, for a person."""
 
+from functools import partial
+
 import pytest
 from django.utils import timezone
 
@@ -23,9 +25,10 @@ from django_stripe_billing.models import (
     Subscription,
 )
 from django_stripe_billing.reconcile import DriftRepairs, reconcile, repair_drift
-from django_stripe_billing.reconcile.ownership import this_process
+from django_stripe_billing.reconcile.ownership import at_work, this_process
 from django_stripe_billing.rules.drift import MEANINGS, Kind
 from django_stripe_billing.sandbox import Fault
+from django_stripe_billing.signals import entitlement_revoked
 from django_stripe_billing.sync import Cause, sync_subscription
 from django_stripe_billing.webhooks import webhook_handler
 from django_stripe_billing.webhooks.registry import unregister
@@ -160,10 +163,21 @@ def test_an_entitlement_without_a_source_goes(subscription, subscriber):
     assert has_feature(subscriber, "reports")
 
 
+def _note_loss(subscriber, lost, **kwargs):
+    lost.append(not has_feature(subscriber, "reports"))
+
+
 def test_an_entitlement_cut_off_from_its_subscription_is_joined_to_it(subscription, subscriber):
-    drift_row = Entitlement.objects.filter(feature__lookup_key="reports")
-    drift_row.update(subscription=None)
-    assert repair(find("entitlement_extra")) == "repaired"
+    Entitlement.objects.filter(feature__lookup_key="reports").update(subscription=None)
+    drift = find("entitlement_extra")
+    lost = []
+    check = partial(_note_loss, subscriber, lost)
+    entitlement_revoked.connect(check)
+    try:
+        assert repair(drift) == "repaired"
+    finally:
+        entitlement_revoked.disconnect(check)
+    assert lost == [False]
     assert Entitlement.objects.get(feature__lookup_key="reports").subscription is not None
     assert reconcile().drift == []
 
@@ -273,7 +287,7 @@ def test_a_run_of_the_other_mode_is_refused(ended, subscriber):
 def test_a_run_that_is_under_way_is_left_alone(ended):
     drift = find("subscription_status")
     ReconcileRun.objects.update(active_for="account ", owner=this_process(), state="running")
-    with pytest.raises(ReconcileRefusedError, match="under way"):
+    with at_work(drift.run), pytest.raises(ReconcileRefusedError, match="under way"):
         repair(drift)
     assert state(drift) == "found"
 
@@ -374,6 +388,22 @@ def test_a_person_links_a_customer_and_then_it_is_gone(shop, stripe_sandbox, bou
         repair(drift)
     assert state(drift) == "found"
     Customer.objects.update(subscriber=subscriber)
+    repair(drift)
+    assert state(drift) == "gone"
+
+
+def test_a_second_customer_is_a_persons_decision(shop, stripe_sandbox, bound):
+    shop.subscribe(bound)
+    stripe_sandbox.deliver()
+    stripe_sandbox.advance(10)
+    Customer.objects.create(stripe_id="cus_linked", email="ada@example.com")
+    Customer.objects.filter(pk=bound.pk).update(email="Ada@example.com", subscriber=None)
+    Customer.objects.filter(stripe_id="cus_linked").update(subscriber=bound.subscriber)
+    drift = find("customer_duplicate")
+    with pytest.raises(PersonNeededError, match="which is the right one"):
+        repair(drift)
+    shop.call("DELETE", f"/v1/subscriptions/{Subscription.objects.get().stripe_id}")
+    stripe_sandbox.deliver()
     repair(drift)
     assert state(drift) == "gone"
 

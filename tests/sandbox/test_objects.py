@@ -16,15 +16,19 @@ pytestmark = pytest.mark.skipif(
 NEWER = {
     "checkout.session": {"presentment_details"},
     "invoice": {"status_details"},
+    "invoice_payment.payment": {"payment_intent"},
+    "invoiceitem.parent.subscription_details": {"subscription_item"},
+    "invoiceitem.pricing": {"price_details"},
+    "line_item.pricing": {"price_details"},
     "subscription": {"status_details"},
     "subscription_item": {"billed_until", "current_trial"},
 }
-"""Fields that came after the examples: they are in stripe-python 16.1."""
+"""Fields that came after the examples, or that they leave out: they are in stripe-python 16.1."""
 
-REMOVED = {"invoice": {"subscription"}}
-"""In the examples, yet gone since basil."""
+REMOVED = {"charge": {"refunds"}, "invoice": {"subscription"}}
+"""In the examples, yet gone since basil, or shown only when expanded."""
 
-FREE = {"metadata", "data", "payment_method_options"}
+FREE = {"metadata", "data", "payload", "payment_method_options"}
 """Hashes whose keys are not Stripe's."""
 
 
@@ -63,6 +67,55 @@ def objects():
     subscription = call("GET", f"/v1/subscriptions/{done['subscription']}")
     active = call("GET", "/v1/entitlements/active_entitlements", {"customer": customer["id"]})
     portal = call("POST", "/v1/billing_portal/sessions", {"customer": customer["id"]})
+    intent = call(
+        "POST",
+        "/v1/payment_intents",
+        {"amount": 500, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True},
+    )
+    charge = call("GET", f"/v1/charges/{intent['latest_charge']}")
+    refund = call("POST", "/v1/refunds", {"charge": charge["id"], "amount": 100})
+    inquiry = {"payment_method": "pm_card_createDisputeInquiry", "confirm": True}
+    call("POST", "/v1/payment_intents", {"amount": 500, "currency": "usd", **inquiry})
+    coupon = call("POST", "/v1/coupons", {"percent_off": 10, "duration": "forever"})
+    promotion = {"promotion": {"type": "coupon", "coupon": coupon["id"]}}
+    discounts = {"discounts": [{"coupon": coupon["id"]}], "expand": ["discounts"]}
+    call("POST", f"/v1/subscriptions/{subscription['id']}", discounts)
+    meter = call(
+        "POST",
+        "/v1/billing/meters",
+        {
+            "display_name": "Calls",
+            "event_name": "calls",
+            "default_aggregation": {"formula": "sum"},
+        },
+    )
+    usage = {
+        "event_name": "calls",
+        "payload": {"stripe_customer_id": customer["id"], "value": "1"},
+        "identifier": "one",
+    }
+    period = {"start_time": 1_789_999_980, "end_time": 1_790_000_040, "customer": customer["id"]}
+    meter_event = call("POST", "/v1/billing/meter_events", usage)
+    summaries = call("GET", f"/v1/billing/meters/{meter['id']}/event_summaries", period)
+    adjustment = call(
+        "POST",
+        "/v1/billing/meter_event_adjustments",
+        {"event_name": "calls", "type": "cancel", "cancel": {"identifier": "one"}},
+    )
+    endpoint = {"url": "https://example.com/hook", "enabled_events": ["*"]}
+    call("POST", "/v1/webhook_endpoints", endpoint)
+    fields = {"customer": customer["id"]}
+    item = subscription["items"]["data"][0]
+    change = {"items": [{"id": item["id"], "quantity": 2}], "proration_behavior": "always_invoice"}
+    engine.clock.advance(86_400)
+    call("POST", f"/v1/subscriptions/{subscription['id']}", change)
+    schedule = call("POST", "/v1/subscription_schedules", {"from_subscription": subscription["id"]})
+    balance = call(
+        "POST",
+        f"/v1/customers/{customer['id']}/balance_transactions",
+        {"amount": -5, "currency": "usd"},
+    )
+    invoice = call("GET", f"/v1/invoices/{subscription['latest_invoice']}")
     event = call("GET", "/v1/events", {"type": "customer.subscription.created"})["data"][0]
     found = [
         call("GET", "/v1/account"),
@@ -75,11 +128,34 @@ def objects():
         subscription,
         subscription["items"]["data"][0],
         subscription["items"]["data"][0]["plan"],
-        call("GET", f"/v1/invoices/{subscription['latest_invoice']}"),
+        invoice,
+        invoice["lines"]["data"][0],
+        call("GET", "/v1/invoiceitems", fields)["data"][0],
+        call("GET", "/v1/invoice_payments", {"invoice": invoice["id"]})["data"][0],
+        balance,
+        schedule,
+        call("POST", "/v1/test_helpers/test_clocks", {"frozen_time": 1_790_000_000}),
         call("GET", f"/v1/payment_methods/{subscription['default_payment_method']}"),
         active["data"][0],
         portal,
         event,
+        intent,
+        charge,
+        refund,
+        call("GET", f"/v1/balance_transactions/{charge['balance_transaction']}"),
+        call("GET", "/v1/disputes")["data"][0],
+        call("GET", f"/v1/checkout/sessions/{session['id']}/line_items")["data"][0],
+        coupon,
+        call("POST", "/v1/promotion_codes", promotion),
+        engine.state.objects[
+            call("GET", f"/v1/subscriptions/{subscription['id']}")["discounts"][0]
+        ],
+        meter,
+        meter_event,
+        summaries["data"][0],
+        adjustment,
+        call("GET", "/v1/webhook_endpoints")["data"][0],
+        call("POST", "/v1/setup_intents", {"payment_method": "pm_card_visa", "confirm": True}),
     ]
     return {entry["object"]: entry for entry in found}
 
@@ -88,20 +164,41 @@ def objects():
     "kind",
     [
         "account",
+        "balance_transaction",
+        "billing.meter",
+        "billing.meter_event",
+        "billing.meter_event_adjustment",
+        "billing.meter_event_summary",
         "billing_portal.session",
+        "charge",
         "checkout.session",
+        "coupon",
         "customer",
+        "discount",
+        "dispute",
+        "customer_balance_transaction",
         "entitlements.active_entitlement",
         "entitlements.feature",
         "event",
         "invoice",
+        "item",
+        "payment_intent",
+        "invoice_payment",
+        "invoiceitem",
+        "line_item",
         "payment_method",
         "plan",
         "price",
         "product",
         "product_feature",
+        "promotion_code",
+        "refund",
+        "setup_intent",
         "subscription",
         "subscription_item",
+        "webhook_endpoint",
+        "subscription_schedule",
+        "test_helpers.test_clock",
     ],
 )
 def test_an_object_has_the_keys_and_types_of_stripes_example(objects, kind):

@@ -60,11 +60,7 @@ class Command(BaseCommand):
                 f" {options['forward_to']!r}."
             )
         engine = Engine()
-        deliveries = (
-            HttpDeliveries(engine, options["forward_to"], secret=secret)
-            if options["forward_to"]
-            else None
-        )
+        deliveries = HttpDeliveries(engine, options["forward_to"], secret=secret)
         try:
             server = SandboxServer(engine, deliveries, host=options["host"], port=options["port"])
         except OSError as error:
@@ -85,7 +81,7 @@ class Command(BaseCommand):
     def _announce(self, server: SandboxServer, forward_to: str) -> None:
         self.stdout.write(f"Stripe sandbox on {server.url}")
         self.stdout.write(f'  STRIPE_BILLING["API_BASE"] = "{server.url}"')
-        target = forward_to or "nowhere (pass --forward-to)"
+        target = forward_to or "webhook endpoints made over the API only (or pass --forward-to)"
         self.stdout.write(f"  webhooks go to {target}")
         self.stdout.flush()
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
 
@@ -11,6 +14,11 @@ ZERO_DECIMAL |= {"vuv", "xaf", "xof", "xpf"}
 """Currencies without a minor unit. https://docs.stripe.com/currencies#zero-decimal"""
 
 STYLE = files(__package__).joinpath("style.css").read_text()
+STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""The Content-Security-Policy of every page: no script, this style only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +28,9 @@ class Page:
     status: int = 200
     body: str = ""
     location: str = ""
+    content: bytes = b""
+    """Instead of a body: what is no HTML."""
+    content_type: str = "text/html; charset=utf-8"
 
 
 def page(title: str, content: str, *, status: int = 200, wide: bool = False) -> Page:
@@ -28,7 +39,7 @@ def page(title: str, content: str, *, status: int = 200, wide: bool = False) -> 
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <title>{escape(title)}</title><style>{STYLE}</style></head><body>
 <div class="banner">Sandbox: a stand-in for Stripe. No money moves.</div>
-<main{"" if wide else ' class="two"'}>{content}</main></body></html>"""
+<main class="{"wide" if wide else "two"}">{content}</main></body></html>"""
     return Page(status=status, body=body)
 
 
@@ -52,3 +63,26 @@ def money(amount: int | None, currency: str) -> str:
     if currency in ZERO_DECIMAL:
         return f"{amount:,} {currency.upper()}"
     return f"{amount / 100:,.2f} {currency.upper()}"
+
+
+def moment(second: int) -> str:
+    """A moment for people to read, in UTC."""
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def link(object_id: str, label: str = "") -> str:
+    """An object's own page; `label` is HTML."""
+    return f'<a href="/objects/{escape(object_id)}">{label or escape(object_id)}</a>'
+
+
+def button(action: str, label: str, *, plain: bool = False, **values: str) -> str:
+    """A button of the operator's page: a form of its own."""
+    fields = "".join(
+        f'<input type="hidden" name="{name}" value="{escape(value)}">'
+        for name, value in {"action": action, **values}.items()
+    )
+    kind = ' class="plain"' if plain else ""
+    return (
+        f'<form method="post" action="/" class="button">{fields}'
+        f'<button{kind} type="submit">{escape(label)}</button></form>'
+    )

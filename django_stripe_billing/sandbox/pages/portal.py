@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SandboxError
 from ..periods import HOUR
-from ..resources.lifecycle import TERMINAL
+from ..resources.subscription_endings import TERMINAL
 from ..state import StripeObject
 from .html import Page, money, not_found, page, redirect
+from .portal_money import card_section, invoices_section, save_card
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -27,14 +28,23 @@ def answer(engine: Engine, secret: str, method: str, form: dict[str, str]) -> Pa
             ),
             None,
         )
-        if session is None or engine.now > session["created"] + HOUR:
+        if session is None:
             return not_found()
+        with engine.on_clock_of(session["id"]):
+            if engine.now > session["created"] + HOUR:
+                return not_found()
         own = [
             engine.state.objects[subscription_id]
             for subscription_id in engine.state.subscriptions_of[session["customer"]]
         ]
     if method != "POST":
         return _overview(engine, session, own)
+    if form.get("action") == "card":
+        try:
+            save_card(engine, session["customer"], form.get("card_number", ""))
+        except SandboxError as error:
+            return _overview(engine, session, own, error=str(error))
+        return redirect(_after(session, secret))
     subscription = next((row for row in own if row["id"] == form.get("subscription")), None)
     if subscription is None:
         return not_found()
@@ -42,7 +52,15 @@ def answer(engine: Engine, secret: str, method: str, form: dict[str, str]) -> Pa
         _act(engine, subscription, form)
     except SandboxError as error:
         return _overview(engine, session, own, error=str(error))
-    return redirect(f"/p/session/{secret}")
+    return redirect(_after(session, secret))
+
+
+def _after(session: StripeObject, secret: str) -> str:
+    """Where a change leads: where the session's flow says, or back to the portal."""
+    after = (session["flow"] or {}).get("after_completion") or {}
+    if after.get("type") == "redirect":
+        return str(after["redirect"]["return_url"])
+    return f"/p/session/{secret}"
 
 
 def _act(engine: Engine, subscription: StripeObject, form: dict[str, str]) -> None:
@@ -84,9 +102,13 @@ def _overview(
     shown = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
     past = f'<p class="muted">{len(ended)} ended before.</p>' if ended else ""
     empty = "" if cards else "<p>There is no subscription.</p>"
+    money_sections = card_section(engine, session["customer"]) + invoices_section(
+        engine, session["customer"]
+    )
     return page(
         "Billing portal",
-        f"<section><h1>Your subscriptions</h1>{shown}{empty}{past}{back}</section>{cards}",
+        f"<section><h1>Your subscriptions</h1>{shown}{empty}{past}{back}</section>{cards}"
+        f"{money_sections}",
         status=400 if error else 200,
     )
 

@@ -11,24 +11,6 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 
-def line_item(engine: Engine, price: StripeObject, quantity: int | None) -> StripeObject:
-    amount = (price["unit_amount"] or 0) * (quantity or 0)
-    return {
-        "id": engine.state.new_id("li_", length=24),
-        "object": "item",
-        "adjustable_quantity": None,
-        "amount_discount": 0,
-        "amount_subtotal": amount,
-        "amount_tax": 0,
-        "amount_total": amount,
-        "currency": price["currency"],
-        "description": engine.state.objects[price["product"]]["name"],
-        "metadata": {},
-        "price": price,
-        "quantity": quantity,
-    }
-
-
 def build(
     engine: Engine,
     params: dict[str, Any],
@@ -38,10 +20,8 @@ def build(
     expires_at: int,
 ) -> StripeObject:
     session_id = engine.state.new_id("cs_test_", length=58)
-    data = params.get("subscription_data") or {}
-    is_trial = "trial_period_days" in data or "trial_end" in data
-    subtotal = sum(line["amount_total"] for line in lines)
-    total = 0 if is_trial else subtotal
+    total = None if mode == "setup" else 0
+    is_taxed = bool((params.get("automatic_tax") or {}).get("enabled"))
     ui_mode = params.get("ui_mode", "hosted_page")
     return {
         "id": session_id,
@@ -51,7 +31,12 @@ def build(
         "allow_promotion_codes": params.get("allow_promotion_codes"),
         "amount_subtotal": total,
         "amount_total": total,
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "automatic_tax": {
+            "enabled": is_taxed,
+            "liability": {"type": "self"} if is_taxed else None,
+            "provider": "stripe" if is_taxed else None,
+            "status": "requires_location_inputs" if is_taxed else None,
+        },
         "billing_address_collection": params.get("billing_address_collection"),
         "cancel_url": params.get("cancel_url"),
         "client_reference_id": params.get("client_reference_id"),
@@ -60,7 +45,7 @@ def build(
         "consent": None,
         "consent_collection": None,
         "created": engine.now,
-        "currency": lines[0]["currency"],
+        "currency": lines[0]["currency"] if lines else params.get("currency"),
         "currency_conversion": None,
         "custom_fields": [],
         "custom_text": {
@@ -116,7 +101,7 @@ def build(
         else "if_required",
         "payment_method_configuration_details": None,
         "payment_method_options": {},
-        "payment_method_types": ["card"],
+        "payment_method_types": _types(params, lines, mode),
         "payment_status": "unpaid",
         "permissions": None,
         "phone_number_collection": {"enabled": False},
@@ -131,8 +116,33 @@ def build(
         "submit_type": params.get("submit_type"),
         "subscription": None,
         "success_url": params.get("success_url"),
+        **_tax_ids(params),
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": ui_mode,
         "url": f"{engine.base_url}/c/pay/{session_id}" if ui_mode == "hosted_page" else None,
         "wallet_options": None,
+    }
+
+
+def _types(params: dict[str, Any], lines: list[StripeObject], mode: str) -> list[str]:
+    """What the customer may pay with: cards, and for one-off payments in euros SEPA debits."""
+    if params.get("payment_method_types"):
+        return list(params["payment_method_types"])
+    is_in_euros = bool(lines) and lines[0]["currency"] == "eur"
+    found = ["card", "sepa_debit"] if mode == "payment" and is_in_euros else ["card"]
+    allowed = params.get("allowed_payment_method_types") or found
+    refused = params.get("excluded_payment_method_types") or []
+    return [kind for kind in found if kind in allowed and kind not in refused]
+
+
+def _tax_ids(params: dict[str, Any]) -> StripeObject:
+    """Shown only where it was asked for."""
+    given = params.get("tax_id_collection")
+    if given is None:
+        return {}
+    return {
+        "tax_id_collection": {
+            "enabled": given["enabled"],
+            "required": given.get("required", "never"),
+        }
     }

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SandboxError, declined
+from ..errors import SandboxError
 from ..lists import created_in, equal, paginate
 from ..periods import DAY, HOUR, MINUTE
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import customers, payment_intents, payment_methods, subscriptions
-from .checkout_session_object import build, line_item
+from . import checkout_lines, payment_intents, setup_intents
+from .checkout_session_object import build
 from .metadata import take
 
 if TYPE_CHECKING:
@@ -21,14 +21,10 @@ if TYPE_CHECKING:
 def create(call: Call) -> StripeObject:
     engine, params = call.engine, call.params
     mode = params.get("mode", "payment")
-    if mode == "setup":
-        raise SandboxError("The sandbox knows payment and subscription mode.", param="mode")
     _check_urls(params, is_tolerant=call.is_tolerant)
-    if "customer" in params and "customer_email" in params:
-        raise SandboxError("You may only specify one of these parameters: customer, customer_email")
-    if "customer" in params:
-        engine.state.get("customer", params["customer"], param="customer", status=400)
-    lines = _lines(engine, params, mode)
+    _check(engine, params, mode)
+    lines = [] if mode == "setup" else checkout_lines.read(call, mode)
+    optional = checkout_lines.read_optional(engine, params)
     expires_at = params.get("expires_at", engine.now + DAY)
     if not engine.now + 30 * MINUTE <= expires_at <= engine.now + DAY + HOUR:
         raise SandboxError(
@@ -37,10 +33,70 @@ def create(call: Call) -> StripeObject:
             param="expires_at",
         )
     session = build(engine, params, mode=mode, lines=lines, expires_at=expires_at)
-    engine.state.add(session)
+    if optional:
+        session["optional_items"] = optional
     engine.state.notes[session["id"]].update(lines=lines, params=params)
-    engine.state.at(expires_at, partial(_expire_if_open, engine, session))
+    if mode != "setup":
+        checkout_lines.compute(engine, session)
+    if params.get("discounts"):
+        checkout_lines.set_discount(engine, session, params["discounts"][0])
+    if mode == "setup":
+        data = {"customer": session["customer"], **(params.get("setup_intent_data") or {})}
+        session["setup_intent"] = setup_intents.add(engine, data)["id"]
+    engine.state.add(session)
+    engine.state.at(expires_at, partial(_expire_if_open, engine, session), about=session["id"])
     return session
+
+
+ONLY_IN = {
+    "customer_creation": {"payment", "setup"},
+    "discounts": {"payment", "subscription"},
+    "allow_promotion_codes": {"payment", "subscription"},
+    "line_items": {"payment", "subscription"},
+    "optional_items": {"payment", "subscription"},
+    "payment_intent_data": {"payment"},
+    "payment_method_collection": {"subscription"},
+    "setup_intent_data": {"setup"},
+    "subscription_data": {"subscription"},
+}
+"""Parameters that belong to some modes only."""
+
+EXCLUSIVE = (
+    ("customer", "customer_email"),
+    ("allow_promotion_codes", "discounts"),
+    ("customer", "customer_creation"),
+)
+
+
+def _check(engine: Engine, params: dict[str, Any], mode: str) -> None:
+    for name, modes in ONLY_IN.items():
+        if name in params and mode not in modes:
+            raise SandboxError(f"You can not pass `{name}` in `{mode}` mode.", param=name)
+    for pair in EXCLUSIVE:
+        if all(params.get(name) for name in pair):
+            raise SandboxError(f"You may only specify one of these parameters: {', '.join(pair)}.")
+    if len(params.get("discounts") or []) > 1:
+        raise SandboxError("There is at most one discount.", param="discounts")
+    if mode == "setup" and "currency" not in params and "payment_method_types" not in params:
+        raise SandboxError(
+            "Missing required param: currency.", code="parameter_missing", param="currency"
+        )
+    if "customer_update" in params and "customer" not in params:
+        raise SandboxError(
+            "`customer_update` can only be used with `customer`.", param="customer_update"
+        )
+    if "customer" in params:
+        customer = engine.state.get("customer", params["customer"], param="customer", status=400)
+        updates = (params.get("customer_update") or {}).get("address") == "auto"
+        is_taxed = (params.get("automatic_tax") or {}).get("enabled")
+        if is_taxed and not customer["address"] and not updates:
+            raise SandboxError(
+                "Automatic tax calculation in Checkout requires a valid address on the Customer."
+                " Add a valid address to the Customer or set `customer_update[address]` to"
+                " 'auto'.",
+                code="customer_tax_location_invalid",
+                param="automatic_tax",
+            )
 
 
 def _check_urls(params: dict[str, Any], *, is_tolerant: bool) -> None:
@@ -62,112 +118,6 @@ def _check_urls(params: dict[str, Any], *, is_tolerant: bool) -> None:
             raise SandboxError("Not a valid URL", code="url_invalid", param=name)
 
 
-def _lines(engine: Engine, params: dict[str, Any], mode: str) -> list[StripeObject]:
-    given = params.get("line_items") or []
-    if not given:
-        raise SandboxError(
-            "Missing required param: line_items.", code="parameter_missing", param="line_items"
-        )
-    lines = []
-    for index, entry in enumerate(given):
-        at = f"line_items[{index}]"
-        if "price" not in entry:
-            raise SandboxError("The sandbox takes line items by price.", param=f"{at}[price]")
-        price = engine.state.get("price", entry["price"], param=f"{at}[price]", status=400)
-        if not price["active"]:
-            raise SandboxError(
-                f"The price specified is inactive: {price['id']}", param=f"{at}[price]"
-            )
-        quantity = entry.get("quantity")
-        is_metered = (price["recurring"] or {}).get("usage_type") == "metered"
-        if quantity is None and not is_metered:
-            raise SandboxError(
-                "Quantity is required. Add `quantity` to the line item.", param=f"{at}[quantity]"
-            )
-        if quantity is not None and not 1 <= quantity <= 999_999:
-            raise SandboxError(
-                "This value must be greater than or equal to 1.",
-                code="parameter_invalid_integer",
-                param=f"{at}[quantity]",
-            )
-        lines.append(line_item(engine, price, quantity))
-    recurs = any(line["price"]["type"] == "recurring" for line in lines)
-    if recurs is not (mode == "subscription"):
-        raise SandboxError(
-            "You must use `subscription` mode with recurring prices, and `payment` mode without.",
-            param="mode",
-        )
-    if len({line["currency"] for line in lines}) > 1:
-        raise SandboxError("All line items have one currency.", param="line_items")
-    return lines
-
-
-def complete(engine: Engine, session_id: str, *, payment_method: str) -> StripeObject:
-    """Pay an open session, as its hosted page does.
-
-    Raises SandboxError: a declined card leaves it open; a session that is closed stays closed.
-    """
-    session = engine.state.get("checkout.session", session_id)
-    if session["status"] != "open":
-        raise SandboxError("This Checkout Session is no longer open.")
-    notes = engine.state.notes[session_id]
-    method = payment_methods.resolve(engine, payment_method, param="payment_method")
-    if session["amount_total"] and not payment_methods.is_charged(engine, method["id"]):
-        raise declined()
-    customer_id = session["customer"]
-    if customer_id is None and session["mode"] == "subscription":
-        email = session["customer_email"] or method["billing_details"]["email"]
-        customer_id = customers.add(engine, {"email": email} if email else {})["id"]
-    if customer_id is not None:
-        customer = engine.state.get("customer", customer_id, param="customer", status=400)
-        payment_methods.attach_to(engine, method, customer_id)
-        session["customer_details"]["email"] = customer["email"]
-    session["customer"] = customer_id
-    if session["mode"] == "subscription":
-        _subscribe(engine, session, notes, method["id"])
-    else:
-        session["payment_intent"] = payment_intents.add_succeeded(
-            engine,
-            amount=session["amount_total"],
-            currency=session["currency"],
-            customer=customer_id,
-            method_id=method["id"],
-        )["id"]
-    session["status"], session["url"] = "complete", None
-    session["payment_status"] = "paid" if session["amount_total"] else "no_payment_required"
-    engine.emit("checkout.session.completed", session)
-    return session
-
-
-def _subscribe(
-    engine: Engine, session: StripeObject, notes: dict[str, Any], method_id: str
-) -> None:
-    data = notes["params"].get("subscription_data") or {}
-    items = [
-        {"price": line["price"]["id"]}
-        | ({} if line["quantity"] is None else {"quantity": line["quantity"]})
-        for line in notes["lines"]
-        if line["price"]["type"] == "recurring"
-    ]
-    passed = {
-        name: data[name]
-        for name in ("trial_period_days", "trial_end", "trial_settings", "description", "metadata")
-        if name in data
-    }
-    subscription = subscriptions.add(
-        engine,
-        {
-            "customer": session["customer"],
-            "items": items,
-            "default_payment_method": method_id,
-            "payment_behavior": "error_if_incomplete",
-            **passed,
-        },
-    )
-    session["subscription"] = subscription["id"]
-    session["invoice"] = subscription["latest_invoice"]
-
-
 def expire(call: Call) -> StripeObject:
     session = retrieve(call)
     if session["status"] != "open":
@@ -182,6 +132,9 @@ def expire(call: Call) -> StripeObject:
 def _expire_if_open(engine: Engine, session: StripeObject) -> None:
     if session["status"] == "open":
         session["status"], session["url"] = "expired", None
+        intent = engine.state.objects.get(session["payment_intent"] or "")
+        if intent is not None:
+            payment_intents.abandon(engine, intent)
         engine.emit("checkout.session.expired", session)
 
 

@@ -34,7 +34,7 @@ def build_event(
             "created": engine.now,
             "data": data,
             "livemode": False,
-            "pending_webhooks": 1,
+            "pending_webhooks": 0,
             "request": {"id": request_id, "idempotency_key": idempotency_key},
             "type": event_type,
         }

@@ -1,102 +1,76 @@
-"""Payment methods, test cards only. https://docs.stripe.com/testing"""
+"""Payment methods: test cards and SEPA debits. https://docs.stripe.com/api/payment_methods"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..cards import ALWAYS, CARDS, IBANS, NUMBERS, UNLESS_SET_UP, Card, Iban
 from ..errors import SandboxError, declined, missing
 from ..lists import equal, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from .metadata import merged
+from .metadata import take
+from .payment_method_object import billing_details, build, card_details, sepa_details
 
 if TYPE_CHECKING:
     from ..engine import Engine
 
-GOOD = "good"
-DECLINED = "declined"
-"""Declined when it is attached or charged."""
-FAILS_LATER = "fails later"
-"""Attaches, and is declined when it is charged."""
-
-CARDS = {
-    "visa": ("4242424242424242", "visa", GOOD),
-    "visa_debit": ("4000056655665556", "visa", GOOD),
-    "mastercard": ("5555555555554444", "mastercard", GOOD),
-    "amex": ("378282246310005", "amex", GOOD),
-    "us": ("4242424242424242", "visa", GOOD),
-    "chargeDeclined": ("4000000000000002", "visa", DECLINED),
-    "visa_chargeDeclined": ("4000000000000002", "visa", DECLINED),
-    "chargeDeclinedInsufficientFunds": ("4000000000009995", "visa", DECLINED),
-    "chargeCustomerFail": ("4000000000000341", "visa", FAILS_LATER),
-}
-"""Stripe's test cards by the name in `pm_card_…` and `tok_…`: number, brand, behaviour."""
-
-NUMBERS = {number: name for name, (number, _, _) in reversed(CARDS.items())}
-
 
 def create(call: Call) -> StripeObject:
-    kind = call.params.get("type", "card")
+    return make(call.engine, call.params)
+
+
+def make(engine: Engine, params: dict[str, Any]) -> StripeObject:
+    """A new payment method. Raises SandboxError."""
+    kind = params.get("type", "card")
+    if kind == "sepa_debit":
+        return add_sepa(engine, params)
+    if kind == "customer_balance":
+        return engine.state.add(build(engine, kind, {}, params))
     if kind != "card":
-        raise SandboxError(f"The sandbox knows cards only, not {kind}.", param="type")
-    card = call.params.get("card") or {}
-    token = str(card.get("token", "")).removeprefix("tok_")
-    number = str(card.get("number", "")).replace(" ", "")
-    name = token or NUMBERS.get(number, "")
+        raise SandboxError(
+            f"The sandbox knows card, sepa_debit and customer_balance, not {kind}.", param="type"
+        )
+    card = params.get("card") or {}
+    if "number" in card:
+        number = "".join(str(card["number"]).split())
+        if number not in NUMBERS:
+            raise SandboxError(
+                "Your card number is incorrect.",
+                status=402,
+                type="card_error",
+                code="incorrect_number",
+                param="number",
+            )
+        return add(engine, NUMBERS[number], params=params)
+    name = str(card.get("token", "")).removeprefix("tok_")
     if name not in CARDS:
         raise missing("token", str(card.get("token", "")), param="card[token]", status=400)
-    return add(call.engine, name, params=call.params)
+    return add(engine, name, params=params)
 
 
-def add(engine: Engine, name: str, *, params: dict[str, Any] | None = None) -> StripeObject:
-    """A new card; `name` as in CARDS."""
+def add(
+    engine: Engine, name: str, *, params: dict[str, Any] | None = None, method_id: str = ""
+) -> StripeObject:
+    """A new card; `name` as in CARDS, `method_id` for an id of its own."""
     params = params or {}
-    number, brand, behaviour = CARDS[name]
-    details = params.get("billing_details") or {}
-    method = engine.state.add(
-        {
-            "id": engine.state.new_id("pm_", length=24),
-            "object": "payment_method",
-            "allow_redisplay": params.get("allow_redisplay", "unspecified"),
-            "billing_details": {
-                "address": {
-                    key: (details.get("address") or {}).get(key)
-                    for key in ("city", "country", "line1", "line2", "postal_code", "state")
-                },
-                "email": details.get("email"),
-                "name": details.get("name"),
-                "phone": details.get("phone"),
-                "tax_id": details.get("tax_id"),
-            },
-            "card": {
-                "brand": brand,
-                "checks": {
-                    "address_line1_check": None,
-                    "address_postal_code_check": None,
-                    "cvc_check": "pass",
-                },
-                "country": "US",
-                "display_brand": brand,
-                "exp_month": 12,
-                "exp_year": 2034,
-                "fingerprint": f"sandbox{number[-4:]}",
-                "funding": "credit",
-                "generated_from": None,
-                "last4": number[-4:],
-                "networks": {"available": [brand], "preferred": None},
-                "regulated_status": "unregulated",
-                "three_d_secure_usage": {"supported": True},
-                "wallet": None,
-            },
-            "created": engine.now,
-            "customer": None,
-            "customer_account": None,
-            "livemode": False,
-            "metadata": merged({}, params.get("metadata", {})),
-            "type": "card",
-        }
-    )
-    engine.state.notes[method["id"]]["behaviour"] = behaviour
+    details = card_details(CARDS[name], params.get("card") or {})
+    built = build(engine, "card", details, params)
+    method = engine.state.add({**built, "id": method_id or built["id"]})
+    engine.state.notes[method["id"]]["card"] = CARDS[name]
+    return method
+
+
+def add_sepa(engine: Engine, params: dict[str, Any]) -> StripeObject:
+    """A new SEPA debit; an account that is no test account of Stripe's succeeds."""
+    number = "".join(str((params.get("sepa_debit") or {}).get("iban", "")).split()).upper()
+    if not (15 <= len(number) <= 34 and number[:2].isalpha() and number.isalnum()):
+        raise SandboxError(
+            "The IBAN you provided is invalid.", code="invalid_iban", param="sepa_debit[iban]"
+        )
+    iban = IBANS.get(number, Iban(number=number))
+    method = engine.state.add(build(engine, "sepa_debit", sepa_details(iban), params))
+    engine.state.notes[method["id"]]["iban"] = iban
     return method
 
 
@@ -113,22 +87,58 @@ def resolve(engine: Engine, method_id: str, *, param: str) -> StripeObject:
 def attach_to(
     engine: Engine, method: StripeObject, customer_id: str, *, param: str = "payment_method"
 ) -> None:
-    """Attach a card to a customer. Raises SandboxError when it is declined or another's."""
+    """Attach to a customer. Raises SandboxError when it is declined or another's."""
     if method["customer"] not in {None, customer_id}:
         raise SandboxError(
             "The payment method you provided has already been attached to a customer.",
             param=param,
         )
-    if engine.state.notes[method["id"]]["behaviour"] == DECLINED:
-        raise declined()
+    card = card_of(engine, method["id"])
+    if card is not None and not card.attaches:
+        raise declined(card.decline)
     if method["customer"] is None:
         method["customer"] = customer_id
         engine.emit("payment_method.attached", method)
 
 
+def card_of(engine: Engine, method_id: str) -> Card | None:
+    """The test card of a payment method; None for another kind of method."""
+    found: Card | None = engine.state.notes[method_id].get("card")
+    return found
+
+
+def iban_of(engine: Engine, method_id: str) -> Iban | None:
+    """The test account of a SEPA debit; None for another kind of method."""
+    found: Iban | None = engine.state.notes[method_id].get("iban")
+    return found
+
+
+def needs_authentication(engine: Engine, method_id: str) -> bool:
+    """Whether the next payment must pass 3D Secure first."""
+    notes = engine.state.notes[method_id]
+    card = card_of(engine, method_id)
+    if card is None or notes.get("is_authenticated"):
+        return False
+    return card.authentication == ALWAYS or (
+        card.authentication == UNLESS_SET_UP and not notes.get("is_set_up")
+    )
+
+
+def next_decline(engine: Engine, method_id: str) -> str:
+    """The decline code of the next charge; empty when it succeeds."""
+    if engine.state.declines:
+        return engine.state.declines[0]
+    card = card_of(engine, method_id)
+    return card.decline if card is not None else ""
+
+
 def is_charged(engine: Engine, method_id: str | None) -> bool:
-    """Whether a charge of this card succeeds."""
-    return method_id is not None and engine.state.notes[method_id].get("behaviour") == GOOD
+    """Whether a charge succeeds at once, or is at least accepted."""
+    return (
+        method_id is not None
+        and not next_decline(engine, method_id)
+        and not needs_authentication(engine, method_id)
+    )
 
 
 def attach(call: Call) -> StripeObject:
@@ -140,9 +150,32 @@ def attach(call: Call) -> StripeObject:
 
 
 def detach(call: Call) -> StripeObject:
+    """It can't be attached again, and nobody's default points to it any more."""
+    engine = call.engine
     method = retrieve(call)
-    with call.engine.changing(method, "payment_method.detached"):
+    customer = engine.state.objects.get(method["customer"] or "")
+    if customer is None:
+        raise SandboxError("The payment method you provided is not attached to a customer.")
+    settings = customer["invoice_settings"]
+    if settings["default_payment_method"] == method["id"]:
+        with engine.changing(customer, "customer.updated"):
+            settings["default_payment_method"] = None
+    with engine.changing(method, "payment_method.detached"):
         method["customer"] = None
+    return method
+
+
+def update(call: Call) -> StripeObject:
+    method = retrieve(call)
+    with call.engine.changing(method, "payment_method.updated"):
+        take(method, call.params, "allow_redisplay")
+        if call.params.get("billing_details"):
+            given = {**method["billing_details"], **call.params["billing_details"]}
+            method["billing_details"] = billing_details(given)
+        if method["type"] == "card":
+            for name in ("exp_month", "exp_year"):
+                if name in (call.params.get("card") or {}):
+                    method["card"][name] = int(call.params["card"][name])
     return method
 
 
@@ -174,6 +207,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/payment_methods": index,
     "POST /v1/payment_methods": create,
     "GET /v1/payment_methods/{id}": retrieve,
+    "POST /v1/payment_methods/{id}": update,
     "POST /v1/payment_methods/{id}/attach": attach,
     "POST /v1/payment_methods/{id}/detach": detach,
     "GET /v1/customers/{id}/payment_methods": of_customer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import SandboxError
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import checkout_sessions
+from . import checkout_completion
 
 
 def retrieve(call: Call) -> StripeObject:
@@ -31,7 +31,7 @@ def confirm(call: Call) -> StripeObject:
             code="checkout_amount_mismatch",
             param="expected_amount",
         )
-    checkout_sessions.complete(
+    checkout_completion.complete(
         call.engine, session["id"], payment_method=call.params.get("payment_method", "")
     )
     return retrieve(call)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import SandboxError
 from ..routes import Call, Operation
 from ..state import StripeObject
@@ -28,7 +30,7 @@ def create(call: Call) -> StripeObject:
             "created": engine.now,
             "customer": customer["id"],
             "customer_account": None,
-            "flow": None,
+            "flow": _flow(params.get("flow_data")),
             "livemode": False,
             "locale": params.get("locale"),
             "on_behalf_of": params.get("on_behalf_of"),
@@ -39,6 +41,22 @@ def create(call: Call) -> StripeObject:
     engine.state.notes[session["id"]]["secret"] = secret
     engine.emit("billing_portal.session.created", session)
     return session
+
+
+def _flow(given: dict[str, Any] | None) -> StripeObject | None:
+    if given is None:
+        return None
+    after = given.get("after_completion") or {"type": "portal_homepage"}
+    kinds = ("subscription_cancel", "subscription_update", "subscription_update_confirm")
+    return {
+        "after_completion": {
+            "hosted_confirmation": after.get("hosted_confirmation"),
+            "redirect": after.get("redirect"),
+            "type": after["type"],
+        },
+        **{kind: given.get(kind) for kind in kinds},
+        "type": given["type"],
+    }
 
 
 OPERATIONS: dict[str, Operation] = {"POST /v1/billing_portal/sessions": create}

@@ -33,11 +33,31 @@ def add(call: Call, params: dict[str, Any]) -> StripeObject:
         product = state.get("product", params["product"], param="product", status=400)
     if not _CURRENCY.fullmatch(params["currency"].lower()):
         raise SandboxError(f"Invalid currency: {params['currency']}", param="currency")
+    _check_meter(call, params.get("recurring") or {})
     price = _build(call, product["id"], params)
     _claim_lookup_key(call, price, params)
     state.add(price)
     call.engine.emit("price.created", price)
     return price
+
+
+def _check_meter(call: Call, recurring: dict[str, Any]) -> None:
+    """Since basil a metered price names its meter, and no other price does."""
+    is_metered = recurring.get("usage_type") == "metered"
+    if is_metered and not recurring.get("meter"):
+        raise SandboxError(
+            "Since API version 2025-03-31.basil, metered prices must be backed by meters: pass"
+            " recurring[meter].",
+            code="parameter_missing",
+            param="recurring[meter]",
+        )
+    if recurring.get("meter"):
+        at = "recurring[meter]"
+        meter = call.engine.state.get(
+            "billing.meter", recurring["meter"], param=at, status=400, called="meter"
+        )
+        if not is_metered or meter["status"] != "active":
+            raise SandboxError("Only metered prices have a meter, and an active one.", param=at)
 
 
 def _build(call: Call, product_id: str, params: dict[str, Any]) -> StripeObject:

@@ -1,0 +1,289 @@
+"""Discounts: a coupon redeemed by a customer, a subscription or a checkout.
+
+https://docs.stripe.com/api/discounts
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..discounts import Coupon, Line, discount_amounts
+from ..errors import SandboxError, missing
+from ..periods import add_intervals
+from ..routes import Call, Operation
+from ..state import StripeObject
+from . import coupons, promotion_codes
+from .billables import Billable
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+Source = tuple[StripeObject, StripeObject | None]
+"""A coupon, and the promotion code by which it came."""
+
+
+def source(
+    engine: Engine,
+    given: dict[str, Any],
+    *,
+    customer_id: str | None,
+    currency: str,
+    amount: int,
+    param: str = "discounts[0]",
+) -> Source:
+    """The coupon that `{"coupon": …}` or `{"promotion_code": …}` means. Raises SandboxError."""
+    promotion = None
+    if given.get("promotion_code"):
+        promotion = engine.state.get(
+            "promotion_code",
+            given["promotion_code"],
+            param=f"{param}[promotion_code]",
+            status=400,
+            called="promotion code",
+        )
+        promotion_codes.check(
+            engine, promotion, customer_id=customer_id, currency=currency, amount=amount
+        )
+        coupon_id = promotion["promotion"]["coupon"]
+    else:
+        coupon_id = given.get("coupon", "")
+    coupon = engine.state.get("coupon", coupon_id, param=f"{param}[coupon]", status=400)
+    if not coupon["valid"]:
+        raise SandboxError(
+            f"Coupon expired: {coupon['id']}", code="coupon_expired", param=f"{param}[coupon]"
+        )
+    if coupon["currency"] not in {None, currency}:
+        raise SandboxError(
+            f"The coupon takes {coupon['currency']} off, and this is paid in {currency}.",
+            param=f"{param}[coupon]",
+        )
+    return coupon, promotion
+
+
+def calculation(engine: Engine, coupon: StripeObject) -> Coupon:
+    """A coupon for the pure calculation."""
+    percent = coupon["percent_off"]
+    return Coupon(
+        percent_off=None if percent is None else Decimal(str(percent)),
+        amount_off=coupon["amount_off"] or 0,
+        products=frozenset(engine.state.notes[coupon["id"]].get("products", [])),
+    )
+
+
+def add(
+    engine: Engine,
+    found: Source,
+    *,
+    customer_id: str | None,
+    subscription_id: str | None = None,
+    session_id: str | None = None,
+) -> StripeObject:
+    """Redeem a coupon."""
+    coupon, promotion = found
+    months = coupon["duration_in_months"]
+    discount = engine.state.add(
+        {
+            "id": engine.state.new_id("di_", length=24),
+            "object": "discount",
+            "checkout_session": session_id,
+            "customer": customer_id,
+            "customer_account": None,
+            "end": add_intervals(engine.now, interval="month", count=months) if months else None,
+            "invoice": None,
+            "invoice_item": None,
+            "promotion_code": None if promotion is None else promotion["id"],
+            "source": {"coupon": coupon["id"], "type": "coupon"},
+            "start": engine.now,
+            "subscription": subscription_id,
+            "subscription_item": None,
+        }
+    )
+    engine.state.notes[discount["id"]].update(
+        calculation=calculation(engine, coupon), is_once=coupon["duration"] == "once"
+    )
+    if discount["end"]:
+        engine.state.at(discount["end"], partial(_forget, engine, discount), about=discount["id"])
+    coupons.redeem(engine, coupon)
+    if promotion is not None:
+        promotion_codes.redeem(engine, promotion)
+    if customer_id is not None:
+        engine.emit("customer.discount.created", discount)
+    return discount
+
+
+def _read(engine: Engine, subscription: StripeObject, given: Any) -> list[str | Source]:
+    """What `discounts` means: ids of discounts that are kept, and new sources."""
+    items = subscription["items"]["data"]
+    amount = sum((item["price"]["unit_amount"] or 0) * (item["quantity"] or 0) for item in items)
+    found: list[str | Source] = []
+    for index, entry in enumerate(given or []):
+        param = f"discounts[{index}]"
+        if not entry.get("discount"):
+            added = source(
+                engine,
+                entry,
+                customer_id=subscription["customer"],
+                currency=subscription["currency"],
+                amount=amount,
+                param=param,
+            )
+            found.append(added)
+        elif entry["discount"] in subscription["discounts"]:
+            found.append(entry["discount"])
+        else:
+            raise missing("discount", entry["discount"], param=f"{param}[discount]", status=400)
+    return found
+
+
+def taken_at_first(
+    engine: Engine, subscription: StripeObject, given: Any, content: Sequence[Billable]
+) -> int:
+    """What these `discounts` take off a new subscription's first invoice. Raises SandboxError."""
+    customer = engine.state.objects[subscription["customer"]]
+    sources = [found for found in _read(engine, subscription, given) if not isinstance(found, str)]
+    found = [calculation(engine, coupon) for coupon, _ in sources]
+    if not found and customer["discount"] is not None:
+        found = [engine.state.notes[customer["discount"]["id"]]["calculation"]]
+    lines = [
+        Line(
+            amount=entry.amount,
+            product=entry.price["product"] if entry.price else "",
+            is_discountable=entry.is_discountable,
+        )
+        for entry in content
+    ]
+    return sum(map(sum, discount_amounts(lines, found)))
+
+
+def set_on_subscription(engine: Engine, subscription: StripeObject, given: Any) -> None:
+    """A subscription's `discounts`: '' takes them away, `{"discount": id}` keeps one it has."""
+    found = _read(engine, subscription, given)
+    for discount_id in subscription["discounts"]:
+        if discount_id not in found:
+            end(engine, engine.state.objects[discount_id])
+    owner = {"customer_id": subscription["customer"], "subscription_id": subscription["id"]}
+    subscription["discounts"] = [
+        entry if isinstance(entry, str) else add(engine, entry, **owner)["id"] for entry in found
+    ]
+
+
+def set_on_customer(engine: Engine, customer: StripeObject, given: str) -> None:
+    """A customer's discount, from a coupon id; '' takes it away."""
+    old = customer["discount"]
+    if not given:
+        if old is not None:
+            customer["discount"] = None
+            end(engine, old)
+        return
+    coupon = engine.state.get("coupon", given, param="coupon", status=400)
+    if not coupon["valid"]:
+        raise SandboxError(f"Coupon expired: {given}", code="coupon_expired", param="coupon")
+    if old is None:
+        customer["discount"] = add(engine, (coupon, None), customer_id=customer["id"])
+        return
+    with engine.changing(old, "customer.discount.updated"):
+        old["source"] = {"coupon": coupon["id"], "type": "coupon"}
+        old["start"] = engine.now
+    engine.state.notes[old["id"]].update(
+        calculation=calculation(engine, coupon), is_once=coupon["duration"] == "once"
+    )
+    coupons.redeem(engine, coupon)
+
+
+def end(engine: Engine, discount: StripeObject) -> None:
+    """It takes nothing off any more; invoices that name it still show it when it is expanded."""
+    engine.emit("customer.discount.deleted", discount)
+
+
+def due(engine: Engine, subscription: StripeObject) -> list[StripeObject]:
+    """The discounts of a subscription's next invoice: its own, or else the customer's."""
+    own = [engine.state.objects[discount_id] for discount_id in subscription["discounts"]]
+    customer = engine.state.objects.get(subscription["customer"])
+    if not own and customer is not None and customer["discount"] is not None:
+        own = [customer["discount"]]
+    return [row for row in own if row["end"] is None or row["end"] > engine.now]
+
+
+def amounts(
+    engine: Engine, discounts: Sequence[StripeObject], lines: Sequence[Line]
+) -> list[list[int]]:
+    """`discount_amounts` of discounts."""
+    found = [engine.state.notes[row["id"]]["calculation"] for row in discounts]
+    return discount_amounts(lines, found)
+
+
+def apply_to_invoice(engine: Engine, invoice: StripeObject, subscription: StripeObject) -> None:
+    """Take a subscription's discounts off a draft's lines; those that were for once are used up.
+
+    The caller adds up.
+    """
+    found = due(engine, subscription)
+    rows = invoice["lines"]["data"]
+    lines = [
+        Line(
+            amount=row["amount"],
+            product=_product(row),
+            is_discountable=row["discountable"],
+        )
+        for row in rows
+    ]
+    table = amounts(engine, found, lines)
+    for row, *taken in zip(rows, *table, strict=True):
+        row["discount_amounts"] = [
+            {"amount": amount, "discount": discount["id"]}
+            for discount, amount in zip(found, taken, strict=True)
+        ]
+    invoice["discounts"] = [discount["id"] for discount in found]
+    if invoice["subtotal"] > 0:
+        for discount in found:
+            if engine.state.notes[discount["id"]]["is_once"]:
+                _forget(engine, discount)
+
+
+def _product(row: StripeObject) -> str:
+    pricing = row.get("pricing") or {}
+    return str((pricing.get("price_details") or {}).get("product", ""))
+
+
+def _forget(engine: Engine, discount: StripeObject) -> None:
+    """Take a discount from whoever has it."""
+    subscription = engine.state.objects.get(discount["subscription"] or "")
+    customer = engine.state.objects.get(discount["customer"] or "")
+    if subscription is not None and discount["id"] in subscription["discounts"]:
+        subscription["discounts"] = [
+            kept for kept in subscription["discounts"] if kept != discount["id"]
+        ]
+        end(engine, discount)
+    elif customer is not None and customer["discount"] is discount:
+        customer["discount"] = None
+        end(engine, discount)
+
+
+def delete_of_customer(call: Call) -> StripeObject:
+    customer = call.engine.state.get("customer", call.ids[0])
+    return _deleted(call.engine, customer["discount"])
+
+
+def delete_of_subscription(call: Call) -> StripeObject:
+    subscription = call.engine.state.get("subscription", call.ids[0])
+    held = subscription["discounts"]
+    found = call.engine.state.objects[held[0]] if held else None
+    return _deleted(call.engine, found)
+
+
+def _deleted(engine: Engine, discount: StripeObject | None) -> StripeObject:
+    if discount is None:
+        raise SandboxError(
+            "No active discount.", status=404, code="resource_missing", param="discount"
+        )
+    _forget(engine, discount)
+    return {**discount, "deleted": True}
+
+
+OPERATIONS: dict[str, Operation] = {
+    "DELETE /v1/customers/{id}/discount": delete_of_customer,
+    "DELETE /v1/subscriptions/{id}/discount": delete_of_subscription,
+}
