@@ -99,5 +99,13 @@ class ReconcileRefusedError(BillingError):
     """The run was not begun: another one is under way, or the key is not of this database."""
 
 
+class DriftLeftError(BillingError):
+    """The drift could not be repaired; the text says why."""
+
+
+class PersonNeededError(DriftLeftError):
+    """Only a person can settle the drift; the text says how."""
+
+
 class NoCustomerError(PermissionDenied):
     """The subscriber has no Stripe customer yet, so there is no portal to open."""

@@ -83,6 +83,11 @@ class ReconcileRun(models.Model):
         """Everything was listed and compared."""
         return self.state == self.State.COMPLETE
 
+    @property
+    def drift_repaired(self) -> int:
+        """How much of what was found is left no more."""
+        return max(self.drift_found - self.drift_left, 0)
+
 
 class ReconcileWindow(models.Model):
     """A part of the account, by the second of creation, with how far it was compared."""
@@ -170,8 +175,24 @@ class Drift(models.Model):
         return f"{self.kind} {self.object_id}"
 
     @property
+    def kind_in_words(self) -> str:
+        return self.kind.replace("_", " ")
+
+    @property
     def sentence(self) -> str:
         return MEANINGS[Kind(self.kind)].sentence if self.kind in MEANINGS else self.kind
+
+    @property
+    def is_repairable(self) -> bool:
+        """The app can repair it; else a person decides."""
+        return self.kind in MEANINGS and bool(MEANINGS[Kind(self.kind)].repair)
+
+    @property
+    def what_next(self) -> str:
+        """What a repair does about it, or what a person must do."""
+        if self.kind not in MEANINGS:
+            return ""
+        return MEANINGS[Kind(self.kind)].repair or MEANINGS[Kind(self.kind)].advice
 
     @property
     def is_left(self) -> bool:
