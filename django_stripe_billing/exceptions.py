@@ -55,6 +55,28 @@ class StripeRateLimitError(StripeUnavailableError):
         self.reason = reason
 
 
+class PaymentDeclinedError(StripeError):
+    """A card or bank refused the payment. Its text is for the visitor.
+
+    `decline_code` says why, as far as the bank tells. https://docs.stripe.com/declines/codes
+    """
+
+    def __init__(self, message: str, *, decline_code: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.decline_code = decline_code
+
+
+class ActionRequiredError(BillingError):
+    """The payer must confirm the payment with their bank (3-D Secure), on the page at `url`.
+
+    The page is Stripe's own; '' where it is not known.
+    """
+
+    def __init__(self, message: str, *, url: str = "") -> None:
+        super().__init__(message)
+        self.url = url
+
+
 class StripeAuthenticationError(StripeError):
     """The API key is wrong, expired, or lacks a permission."""
 
@@ -93,6 +115,14 @@ class UnsettledError(BillingError):
 
 class ReconcileRefusedError(BillingError):
     """The run was not begun: another one is under way, or the key is not of this database."""
+
+
+class NothingToPayError(BillingError):
+    """The subscriber has no open invoice."""
+
+
+class InvoiceNotFoundError(Http404):
+    """There is no such invoice, or it is somebody else's; which of the two is not said."""
 
 
 class NoCustomerError(PermissionDenied):

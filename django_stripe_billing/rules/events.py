@@ -35,6 +35,9 @@ class Subject(enum.Enum):
     PRODUCT = "product"
     PRICE = "price"
     CHECKOUT_SESSION = "checkout.session"
+    INVOICE = "invoice"
+    UPCOMING_INVOICE = "upcoming invoice"
+    PAYMENT_METHOD = "payment_method"
     ENTITLEMENT_SUMMARY = "entitlements.active_entitlement_summary"
 
 
@@ -60,6 +63,28 @@ SUBJECTS = {
         for verb in ("completed", "async_payment_succeeded", "async_payment_failed", "expired")
     },
     "entitlements.active_entitlement_summary.updated": Subject.ENTITLEMENT_SUMMARY,
+    **{
+        f"invoice.{verb}": Subject.INVOICE
+        for verb in (
+            "created",
+            "updated",
+            "deleted",
+            "finalized",
+            "finalization_failed",
+            "paid",
+            "payment_succeeded",
+            "payment_failed",
+            "payment_action_required",
+            "overdue",
+            "marked_uncollectible",
+            "voided",
+        )
+    },
+    "invoice.upcoming": Subject.UPCOMING_INVOICE,
+    **{
+        f"payment_method.{verb}": Subject.PAYMENT_METHOD
+        for verb in ("attached", "updated", "automatically_updated", "detached")
+    },
 }
 """Event type to subject. A type that is not here is stored and ignored."""
 
