@@ -6,7 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ..models import Price
+from ..models import Invoice, Price
+from ..money import formatted
 
 
 class CheckoutSerializer(serializers.Serializer[Any]):
@@ -48,3 +49,51 @@ class FeatureAccessSerializer(serializers.Serializer[Any]):
     key = serializers.CharField()
     limit = serializers.IntegerField(allow_null=True)
     ends_at = serializers.DateTimeField(allow_null=True)
+
+
+class InvoiceSerializer(serializers.Serializer[Any]):
+    """An invoice. Amounts are in the currency's minor unit; `total_text` is for people."""
+
+    id = serializers.CharField(source="stripe_id")
+    number = serializers.CharField()
+    status = serializers.CharField()
+    created_at = serializers.DateTimeField(source="stripe_created_at")
+    due_at = serializers.DateTimeField(allow_null=True)
+    paid_at = serializers.DateTimeField(allow_null=True)
+    currency = serializers.CharField()
+    total = serializers.IntegerField()
+    amount_paid = serializers.IntegerField()
+    amount_remaining = serializers.IntegerField()
+    total_text = serializers.SerializerMethodField()
+    url = serializers.CharField(source="hosted_invoice_url")
+    pdf = serializers.CharField(source="invoice_pdf")
+
+    def get_total_text(self, invoice: Invoice) -> str:
+        return formatted(invoice.total, invoice.currency) if invoice.currency else ""
+
+
+class PaymentMethodSerializer(serializers.Serializer[Any]):
+    """What is charged: of a card the brand, the last four and the expiry."""
+
+    type = serializers.CharField()
+    brand = serializers.CharField()
+    last4 = serializers.CharField()
+    exp_month = serializers.IntegerField(allow_null=True)
+    exp_year = serializers.IntegerField(allow_null=True)
+
+
+class DunningSerializer(serializers.Serializer[Any]):
+    """An unpaid invoice, and until when access goes on."""
+
+    status = serializers.CharField()
+    invoice = serializers.CharField(source="invoice_id")
+    pay_url = serializers.CharField()
+    amount = serializers.IntegerField()
+    currency = serializers.CharField()
+    amount_text = serializers.CharField()
+    attempt = serializers.IntegerField()
+    next_attempt_at = serializers.DateTimeField(allow_null=True)
+    needs_action = serializers.BooleanField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    access_ends_at = serializers.DateTimeField(allow_null=True)
+    has_access = serializers.BooleanField()
