@@ -113,6 +113,10 @@ class UnsettledError(BillingError):
     """An object kept changing while it was fetched; Stripe's redelivery tries again."""
 
 
+class UsageError(ValueError):
+    """Usage that Stripe would refuse, for its time, value or identifier: a programming error."""
+
+
 class ReconcileRefusedError(BillingError):
     """The run was not begun: another one is under way, or the key is not of this database."""
 

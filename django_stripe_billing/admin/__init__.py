@@ -1,3 +1,10 @@
 """Looking into what is stored, and asking Stripe again."""
 
-from . import catalog, customers, entitlements, events, subscriptions  # noqa: F401 - registers
+from . import (  # noqa: F401 - importing registers
+    catalog,
+    customers,
+    entitlements,
+    events,
+    subscriptions,
+    usage,
+)

@@ -6,8 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ..models import Invoice, Price
-from ..money import formatted
+from ..models import Price
 
 
 class CheckoutSerializer(serializers.Serializer[Any]):
@@ -51,49 +50,8 @@ class FeatureAccessSerializer(serializers.Serializer[Any]):
     ends_at = serializers.DateTimeField(allow_null=True)
 
 
-class InvoiceSerializer(serializers.Serializer[Any]):
-    """An invoice. Amounts are in the currency's minor unit; `total_text` is for people."""
+class UsageSerializer(serializers.Serializer[Any]):
+    """What was used of a meter in the current period, as a decimal string."""
 
-    id = serializers.CharField(source="stripe_id")
-    number = serializers.CharField()
-    status = serializers.CharField()
-    created_at = serializers.DateTimeField(source="stripe_created_at")
-    due_at = serializers.DateTimeField(allow_null=True)
-    paid_at = serializers.DateTimeField(allow_null=True)
-    currency = serializers.CharField()
-    total = serializers.IntegerField()
-    amount_paid = serializers.IntegerField()
-    amount_remaining = serializers.IntegerField()
-    total_text = serializers.SerializerMethodField()
-    url = serializers.CharField(source="hosted_invoice_url")
-    pdf = serializers.CharField(source="invoice_pdf")
-
-    def get_total_text(self, invoice: Invoice) -> str:
-        return formatted(invoice.total, invoice.currency) if invoice.currency else ""
-
-
-class PaymentMethodSerializer(serializers.Serializer[Any]):
-    """What is charged: of a card the brand, the last four and the expiry."""
-
-    type = serializers.CharField()
-    brand = serializers.CharField()
-    last4 = serializers.CharField()
-    exp_month = serializers.IntegerField(allow_null=True)
-    exp_year = serializers.IntegerField(allow_null=True)
-
-
-class DunningSerializer(serializers.Serializer[Any]):
-    """An unpaid invoice, and until when access goes on."""
-
-    status = serializers.CharField()
-    invoice = serializers.CharField(source="invoice_id")
-    pay_url = serializers.CharField()
-    amount = serializers.IntegerField()
-    currency = serializers.CharField()
-    amount_text = serializers.CharField()
-    attempt = serializers.IntegerField()
-    next_attempt_at = serializers.DateTimeField(allow_null=True)
-    needs_action = serializers.BooleanField()
-    started_at = serializers.DateTimeField(allow_null=True)
-    access_ends_at = serializers.DateTimeField(allow_null=True)
-    has_access = serializers.BooleanField()
+    meter = serializers.CharField()
+    total = serializers.DecimalField(max_digits=None, decimal_places=6, normalize_output=True)

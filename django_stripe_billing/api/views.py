@@ -9,26 +9,22 @@ from django.db.models import Model
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from rest_framework import status
-from rest_framework.pagination import PageNumberPagination
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ..access import dunning_of, entitlements
+from ..access import entitlements
 from ..checkout import read_return, sold_prices, start_checkout, status_of
-from ..dunning import retry_payment
-from ..invoices import credit_of, invoice_of, invoices_of, payment_method_of
 from ..portal import start_portal
 from ..subscribers import resolve_subscriber
+from ..usage import totals
 from .errors import answered
 from .serializers import (
     CheckoutSerializer,
-    DunningSerializer,
     FeatureAccessSerializer,
-    InvoiceSerializer,
-    PaymentMethodSerializer,
     PlanSerializer,
+    UsageSerializer,
 )
 
 
@@ -110,75 +106,10 @@ class EntitlementsView(BillingAPIView):
         return Response(FeatureAccessSerializer(rows, many=True).data)
 
 
-class InvoicePages(PageNumberPagination):
-    """`?page=2`; up to a hundred with `?page_size=`."""
-
-    page_size = 20
-    page_size_query_param = "page_size"
-    max_page_size = 100
-
-
-class InvoicesView(BillingAPIView):
-    """GET: the subscriber's invoices, newest first, in pages."""
+class UsageView(BillingAPIView):
+    """GET: what was used of each meter in the current period."""
 
     def get(self, request: Request) -> Response:
-        pages = InvoicePages()
-        rows = pages.paginate_queryset(
-            invoices_of(self.subscriber(request, "portal")), request, view=self
-        )
-        return pages.get_paginated_response(InvoiceSerializer(rows, many=True).data)
-
-
-class InvoiceView(BillingAPIView):
-    """GET: one of the subscriber's own invoices; 404 for another's."""
-
-    def get(self, request: Request, stripe_id: str) -> Response:
-        found = invoice_of(self.subscriber(request, "portal"), stripe_id)
-        return Response(InvoiceSerializer(found).data)
-
-
-class PaymentMethodView(BillingAPIView):
-    """GET: `{"payment_method": …, "credit": …}`; each may be null."""
-
-    def get(self, request: Request) -> Response:
-        subscriber = self.subscriber(request, "portal")
-        with answered():
-            method = payment_method_of(subscriber)
-        credit = credit_of(subscriber)
-        return Response(
-            {
-                "payment_method": method and PaymentMethodSerializer(method).data,
-                "credit": credit and {"amount": credit.amount, "currency": credit.currency},
-            }
-        )
-
-
-class CardView(BillingAPIView):
-    """POST: `{"url": …}` of the portal's page for another card; follow it at once."""
-
-    def post(self, request: Request) -> Response:
-        subscriber = self.subscriber(request, "portal")
-        with answered():
-            url = start_portal(request._request, subscriber, flow="payment_method_update")
-        return Response({"url": url}, status=status.HTTP_201_CREATED)
-
-
-class DunningView(BillingAPIView):
-    """GET: `{"dunning": …}`, the subscriber's unpaid invoice; null when all is paid."""
-
-    def get(self, request: Request) -> Response:
-        found = dunning_of(self.subscriber(request, "portal"))
-        return Response({"dunning": found and DunningSerializer(found).data})
-
-
-class RetryPaymentView(BillingAPIView):
-    """POST: charge the oldest open invoice again; the invoice, paid.
-
-    402 with a `url` where the payer must confirm with their bank.
-    """
-
-    def post(self, request: Request) -> Response:
-        subscriber = self.subscriber(request, "portal")
-        with answered():
-            paid = retry_payment(subscriber)
-        return Response(InvoiceSerializer(paid).data)
+        found = totals(self.subscriber(request, "access"))
+        rows = [{"meter": meter, "total": total} for meter, total in sorted(found.items())]
+        return Response(UsageSerializer(rows, many=True).data)

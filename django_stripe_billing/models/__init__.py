@@ -9,6 +9,7 @@ from .events import Event
 from .invoices import Invoice
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
 from .subscriptions import Subscription, SubscriptionItem
+from .usage import UsageRecord
 
 __all__ = [
     "CheckoutSession",
@@ -28,4 +29,5 @@ __all__ = [
     "SourceKind",
     "Subscription",
     "SubscriptionItem",
+    "UsageRecord",
 ]

@@ -19,10 +19,10 @@ from ..models import Drift, Invoice, ReconcileRun, Subscription
 from ..models.mirrored import to_datetime
 from ..rules.drift import Difference, Kind
 from ..rules.dunning import is_unpaid
-from ..rules.invoices import DELETED, InvoiceSnapshot, parse_invoice
+from ..rules.invoices import InvoiceSnapshot, parse_invoice
 from ..rules.ordering import Verdict, judge
 from ..stripe_api import Pace, Page, read_page
-from ..sync import InvoiceReading, apply_invoice, delete_invoice, read_invoice, sync_invoice
+from ..sync import InvoiceReading, apply_invoice, read_invoice, sync_invoice
 from .options import Options
 from .patience import Patience
 from .recording import drift_row, mark, record
@@ -99,11 +99,10 @@ class InvoiceSweep:
                 )
                 if verdict in {Verdict.STALE, Verdict.SAME} or stored == snapshot:
                     continue
-            self._found(
-                snapshot,
-                stored,
-                InvoiceReading(snapshot=snapshot, interval=page.interval, account=self._account),
+            reading = InvoiceReading(
+                snapshot=snapshot, interval=page.interval, account=self._account
             )
+            self._found(reading, stored)
         return {snapshot.id for snapshot in found}
 
     def _look_for_settled(self, listed: Set[str]) -> None:
@@ -116,27 +115,34 @@ class InvoiceSweep:
                 reading = self._patience(
                     partial(read_invoice, row.stripe_id, account=self._account)
                 )
-            except StripeObjectMissingError:
-                self._found(None, row.snapshot(), None)
+            except StripeObjectMissingError:  # which is no proof that it was deleted
+                drift = self._record(row.snapshot(), here=row.snapshot(), stripe=None)
+                mark([drift], Drift.State.FAILED, error="Stripe does not know the invoice.")
                 continue
             if reading.snapshot != row.snapshot():
-                self._found(reading.snapshot, row.snapshot(), reading)
+                self._found(reading, row.snapshot())
 
-    def _found(
+    def _found(self, reading: InvoiceReading, local: InvoiceSnapshot | None) -> None:
+        drift = self._record(reading.snapshot, here=local, stripe=reading.snapshot)
+        if self._run.is_applying:
+            is_free = local is None and self._options.max_changes.is_share
+            self._repair(drift, reading, changes=0 if is_free else 1)
+
+    def _record(
         self,
-        remote: InvoiceSnapshot | None,
-        local: InvoiceSnapshot | None,
-        reading: InvoiceReading | None,
-    ) -> None:
-        known = remote or local
-        assert known is not None  # noqa: S101 - one of the two is there
+        known: InvoiceSnapshot,
+        *,
+        here: InvoiceSnapshot | None,
+        stripe: InvoiceSnapshot | None,
+    ) -> Drift:
+        difference = Difference(
+            kind=Kind.INVOICE_DIFFERS, here=_in_words(here), stripe=_in_words(stripe)
+        )
         [drift] = record(
             [
                 drift_row(
                     self._run,
-                    Difference(
-                        kind=Kind.INVOICE_DIFFERS, here=_in_words(local), stripe=_in_words(remote)
-                    ),
+                    difference,
                     object_id=known.id,
                     customer_id=known.customer_id,
                     amount=known.amount_remaining,
@@ -144,23 +150,17 @@ class InvoiceSweep:
                 )
             ]
         )
-        if self._run.is_applying:
-            is_free = local is None and self._options.max_changes.is_share
-            self._repair(drift, known.id, reading, changes=0 if is_free else 1)
+        return drift
 
-    def _repair(
-        self, drift: Drift, stripe_id: str, reading: InvoiceReading | None, *, changes: int
-    ) -> None:
+    def _repair(self, drift: Drift, reading: InvoiceReading, *, changes: int) -> None:
         if not self._repairer.allows(changes):
             mark([drift], Drift.State.FOUND, error=stopped(self._repairer.limit))
             return
 
         def repair() -> None:
             cause = self._repairer.cause
-            if reading is None:
-                delete_invoice(stripe_id, account=self._account, cause=cause)
-            elif apply_invoice(reading, cause=cause) is Verdict.AMBIGUOUS:
-                sync_invoice(stripe_id, account=self._account, cause=cause)
+            if apply_invoice(reading, cause=cause) is Verdict.AMBIGUOUS:
+                sync_invoice(reading.snapshot.id, account=self._account, cause=cause)
 
         if self._repairer.attempt([drift], repair):
             mark([drift], Drift.State.REPAIRED)
@@ -168,7 +168,7 @@ class InvoiceSweep:
 
 def _in_words(snapshot: InvoiceSnapshot | None) -> str:
     if snapshot is None:
-        return DELETED + " or unknown"
+        return "unknown"
     return (
         f"{snapshot.status}, {snapshot.amount_remaining} {snapshot.currency} left,"
         f" tried {snapshot.attempt_count} times, of {snapshot.subscription_id or 'no subscription'}"

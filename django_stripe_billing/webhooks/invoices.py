@@ -11,7 +11,6 @@ from ..models import Subscription
 from ..models.mirrored import to_datetime
 from ..rules.events import EventSnapshot, Subject
 from ..rules.invoices import InvoiceSnapshot, parse_invoice
-from ..rules.json_values import flag
 from ..rules.ordering import of_event
 from ..signals import renewal_coming
 from ..sync import InvoiceReading, Told, apply_invoice, delete_invoice
@@ -27,12 +26,11 @@ TOLD = {
 def on_invoice(event: EventSnapshot, fetches: Fetches) -> Result:
     """Store the invoice; what its subscription grants, signals and e-mails follow from that."""
     wanted = Wanted(subject=Subject.INVOICE, id=event.object_id)
-    is_deletion = event.type == "invoice.deleted"
-    fetched = None if is_deletion else fetched_or_none(event, wanted, fetches)
-    if is_deletion or (fetched is not None and flag(fetched.data.get("deleted"))):
+    if event.type == "invoice.deleted":
         return result(
             delete_invoice(event.object_id, account=event.account, cause=cause(event)), wanted
         )
+    fetched = fetched_or_none(event, wanted, fetches)
     snapshot = parse_invoice(fetched.data if fetched else event.object)
     if snapshot is None or not snapshot.id:
         return UNREADABLE

@@ -17,7 +17,7 @@ from django_stripe_billing.sandbox.operator_controls import CONTROLS
 
 from .pages import PAGES, ROOT, page
 
-OURS = ["push_catalog", "reconcile_entitlements", "stripe_sandbox", "sync_catalog"]
+OURS = sorted(name for name, app in get_commands().items() if app == "django_stripe_billing")
 COMMAND = re.compile(
     rf"(?:manage\.py (?=[a-z_])|`(?=(?:{'|'.join(OURS)})\b))([a-z_]+)([^\n`|&;>]*)"
 )

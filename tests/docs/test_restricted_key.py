@@ -1,10 +1,14 @@
 """The restricted key that docs/security.md describes suffices for everything."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
-from django_stripe_billing.models import Customer
+from django_stripe_billing.models import Customer, UsageRecord
 from django_stripe_billing.sync import Cause, sync_customer
+from django_stripe_billing.usage import report
 
 from .pages import page
 
@@ -28,6 +32,18 @@ def missing(requests, *, of_the_site):
     return refused
 
 
+def use_something(stripe_sandbox):
+    """Usage is sent, and sent again a day after an answer was lost."""
+    meter = {"display_name": "Pages", "event_name": "pages"}
+    formula = {"default_aggregation": {"formula": "sum"}}
+    stripe_sandbox.engine.call("POST", "/v1/billing/meters", meter | formula)
+    report(Customer.objects.get().subscriber, "pages", 3)
+    call_command("send_usage")
+    long_ago = timezone.now() - timedelta(days=2)
+    UsageRecord.objects.update(state="pending", is_uncertain=True, first_tried_at=long_ago)
+    call_command("send_usage")
+
+
 def test_it_suffices_for_the_push_and_for_the_site(plans, buy, stripe_sandbox, signed_in):
     engine = stripe_sandbox.engine
     assert missing(engine.requests, of_the_site=False) == []
@@ -39,6 +55,7 @@ def test_it_suffices_for_the_push_and_for_the_site(plans, buy, stripe_sandbox, s
     assert signed_in.post("/billing/portal/").status_code == 303
     sync_customer(Customer.objects.get(), cause=Cause(kind="person"))
     call_command("sync_catalog", verbosity=0)
+    use_something(stripe_sandbox)
     call_command("reconcile_entitlements", "--apply")
     assert missing(engine.requests, of_the_site=True) == []
     used = {path for path in permissions() for _, seen in engine.requests if seen.startswith(path)}

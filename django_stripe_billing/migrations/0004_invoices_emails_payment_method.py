@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('stripe_billing', '0002_reconcile_runs'),
+        ('stripe_billing', '0003_usage_records'),
     ]
 
     operations = [

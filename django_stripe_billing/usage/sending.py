@@ -1,0 +1,146 @@
+"""The outbox: usage records to Stripe, in batches, each counted once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from ..exceptions import StripeAuthenticationError, StripeError, StripeUnavailableError
+from ..models import Customer, UsageRecord
+from ..stripe_api import Pace, paced, request, without_secrets
+from .counted import was_counted
+from .reporting import OLDEST
+
+logger = logging.getLogger("django_stripe_billing.usage")
+
+BATCH = 100
+LEASE = timedelta(minutes=10)
+"""How long a batch is its worker's; what a crash left behind is sent again after that."""
+
+REMEMBERED = timedelta(hours=23)
+"""Stripe remembers an identifier for at least 24 hours. After that, what may have arrived is looked
+for before it is sent again. https://docs.stripe.com/api/billing/meter-event/create"""
+
+ALREADY = "already exists with identifier"
+"""What Stripe says of an identifier that it has counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What came of one round."""
+
+    sent: int
+    refused: int
+    left: int
+    """Claimed and not answered: Stripe is down, or was asked too often."""
+
+
+def send_usage(pace: Pace, *, batch: int = BATCH, until: Callable[[], bool] | None = None) -> Sent:
+    """Send the pending records of customers that are in Stripe, oldest first, until none is left.
+
+    Stops at the first call that Stripe does not answer: the rest is as likely to fail, and nothing
+    is lost by waiting. `until()` true stops it after the batch. Raises StripeAuthenticationError.
+    """
+    sent = refused = 0
+    with paced(pace):
+        while not (until and until()) and (claimed := _claim(batch)):
+            for position, record in enumerate(claimed):
+                try:
+                    is_sent = _send(record)
+                except StripeUnavailableError as error:
+                    _give_back(claimed[position:], error)
+                    return Sent(sent=sent, refused=refused, left=len(claimed) - position)
+                except StripeAuthenticationError as error:
+                    _give_back(claimed[position:], error)
+                    raise
+                sent += is_sent
+                refused += not is_sent
+    return Sent(sent=sent, refused=refused, left=0)
+
+
+def _claim(number: int) -> list[UsageRecord]:
+    """The next records, and nobody else's for the time of the lease."""
+    now = timezone.now()
+    skip = connection.features.has_select_for_update_skip_locked
+    in_stripe = Customer.objects.filter(stripe_id__isnull=False).values("pk")
+    with transaction.atomic():
+        rows = (
+            UsageRecord.objects.select_for_update(skip_locked=skip)
+            .filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
+            .filter(state=UsageRecord.State.PENDING, customer__in=in_stripe)
+            .order_by("pk")
+        )
+        mine = [row.pk for row in rows[:number]]
+        UsageRecord.objects.filter(pk__in=mine).update(
+            claimed_until=now + LEASE, attempts=F("attempts") + 1
+        )
+    claimed = UsageRecord.objects.filter(pk__in=mine).select_related("customer")
+    return list(claimed.order_by("pk"))
+
+
+def _send(record: UsageRecord) -> bool:
+    """Send one record, unless Stripe has counted it already; whether it was taken.
+
+    That an attempt was made is written before it: a crash afterwards leaves a record that may have
+    arrived, never one that seems untouched.
+    """
+    first_tried_at = record.first_tried_at
+    is_forgotten = first_tried_at and timezone.now() - first_tried_at > REMEMBERED
+    if record.is_uncertain and is_forgotten and was_counted(record):
+        return _finish(record, UsageRecord.State.SENT)
+    if record.at < timezone.now() - OLDEST:
+        return _finish(
+            record, UsageRecord.State.REFUSED, "Older than the 35 days that Stripe takes."
+        )
+    UsageRecord.objects.filter(pk=record.pk).update(
+        first_tried_at=first_tried_at or timezone.now(), is_uncertain=True
+    )
+    try:
+        request(
+            "post",
+            "/v1/billing/meter_events",
+            {
+                "event_name": record.meter,
+                "identifier": record.identifier,
+                "timestamp": int(record.at.timestamp()),
+                "payload": {
+                    "stripe_customer_id": record.customer.stripe_id,
+                    "value": f"{record.value.normalize():f}",
+                },
+            },
+            account=record.customer.account,
+            # Stripe repeats a 500 for its key; that the identifier counts once does not need one.
+            idempotency_key=f"usage-{record.identifier}-{record.attempts}",
+        )
+    except (StripeUnavailableError, StripeAuthenticationError):
+        raise
+    except StripeError as error:
+        if ALREADY in str(error):
+            return _finish(record, UsageRecord.State.SENT)
+        logger.error("Stripe refused usage %s: %s", record.identifier, error)
+        return _finish(record, UsageRecord.State.REFUSED, str(error))
+    return _finish(record, UsageRecord.State.SENT)
+
+
+def _finish(record: UsageRecord, state: str, error: str = "") -> bool:
+    is_sent = state == UsageRecord.State.SENT
+    UsageRecord.objects.filter(pk=record.pk).update(
+        state=state,
+        error=without_secrets(error)[:2000],
+        sent_at=timezone.now() if is_sent else None,
+        claimed_until=None,
+        is_uncertain=False,
+    )
+    return is_sent
+
+
+def _give_back(records: list[UsageRecord], error: StripeError) -> None:
+    """The first was asked about, the others were not; all are free again at once."""
+    UsageRecord.objects.filter(pk__in=[record.pk for record in records]).update(claimed_until=None)
+    UsageRecord.objects.filter(pk=records[0].pk).update(error=without_secrets(str(error))[:2000])

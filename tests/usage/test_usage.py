@@ -1,0 +1,237 @@
+"""Usage: reported with the work, sent once, whatever happens on the way."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.utils import timezone
+
+from django_stripe_billing.exceptions import StripeAuthenticationError, UsageError
+from django_stripe_billing.models import Customer, UsageRecord
+from django_stripe_billing.sandbox import Fault
+from django_stripe_billing.stripe_api import TokenBucket
+from django_stripe_billing.usage import report, send_usage, total
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+METER_EVENTS = "/v1/billing/meter_events"
+
+
+@pytest.fixture
+def meter(shop):
+    return shop.call(
+        "POST",
+        "/v1/billing/meters",
+        {
+            "display_name": "Calls",
+            "event_name": "calls",
+            "default_aggregation": {"formula": "sum"},
+        },
+    )
+
+
+@pytest.fixture
+def bound(shop, subscriber):
+    return shop.bind(subscriber)
+
+
+def send():
+    return send_usage(TokenBucket(rate=100_000))
+
+
+def counted(shop, meter, customer):
+    """What Stripe has counted, in all."""
+    now = int(timezone.now().timestamp()) // 60 * 60
+    params = {
+        "customer": customer.stripe_id,
+        "start_time": now - 40 * 86_400,
+        "end_time": now + 600,
+    }
+    path = f"/v1/billing/meters/{meter['id']}/event_summaries"
+    return sum(row["aggregated_value"] for row in shop.call("GET", path, params)["data"])
+
+
+def states():
+    return list(UsageRecord.objects.order_by("pk").values_list("state", flat=True))
+
+
+# Reporting
+
+
+def test_usage_is_part_of_the_callers_transaction(bound, subscriber):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        report(subscriber, "calls", 3)
+        _ = 1 / 0
+    assert not UsageRecord.objects.exists()
+
+
+def test_the_same_identifier_is_the_same_usage(bound, subscriber):
+    first = report(subscriber, "calls", 3, identifier="invoice-17")
+    assert report(subscriber, "calls", 3, identifier="invoice-17") == first
+    with pytest.raises(UsageError, match="another usage"):
+        report(subscriber, "calls", 4, identifier="invoice-17")
+    assert UsageRecord.objects.count() == 1
+
+
+def test_another_subscribers_identifier_is_not_theirs(bound, shop, subscriber, other_subscriber):
+    shop.bind(other_subscriber)
+    report(subscriber, "calls", 3, identifier="one")
+    with pytest.raises(UsageError):
+        report(other_subscriber, "calls", 3, identifier="one")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"value": 1.5},
+        {"value": True},
+        {"value": -1},
+        {"value": Decimal("NaN")},
+        {"value": Decimal("0.0000001")},
+        {"value": 10**18},
+        {"value": "3"},
+        {"meter": ""},
+        {"meter": "m" * 101},
+        {"identifier": ""},
+        {"identifier": "i" * 101},
+        {"at": datetime(2026, 1, 1)},
+        {"at": timezone.now() - timedelta(days=36)},
+        {"at": timezone.now() + timedelta(minutes=10)},
+    ],
+)
+def test_what_stripe_would_refuse_is_refused_here(bound, subscriber, bad):
+    given = {"meter": "calls", "value": 1, **bad}
+    with pytest.raises(UsageError):
+        report(subscriber, given.pop("meter"), given.pop("value"), **given)
+    assert not UsageRecord.objects.exists()
+
+
+def test_usage_waits_for_a_customer_that_is_not_in_stripe_yet(shop, meter, subscriber):
+    report(subscriber, "calls", 3)
+    assert send().sent == 0
+    assert states() == ["pending"]
+    made = shop.add_customer()
+    shop.sandbox.drop()
+    Customer.objects.update(stripe_id=made["id"])
+    assert send().sent == 1
+    assert counted(shop, meter, Customer.objects.get()) == 3
+
+
+def test_the_total_counts_the_current_period_and_nobody_else(
+    shop, bound, stripe_sandbox, subscriber, other_subscriber
+):
+    shop.subscribe(bound)
+    stripe_sandbox.deliver()
+    shop.bind(other_subscriber)
+    report(other_subscriber, "calls", 50)
+    report(subscriber, "calls", 3, at=timezone.now() + timedelta(seconds=30))
+    report(subscriber, "calls", Decimal("0.25"), at=timezone.now() + timedelta(seconds=30))
+    report(subscriber, "calls", 7, at=timezone.now() - timedelta(days=2))
+    report(subscriber, "mails", 9)
+    assert total(subscriber, "calls") == Decimal("3.25")
+    assert total(subscriber, "calls", since=timezone.now() - timedelta(days=3)) == Decimal("10.25")
+    assert total(None, "calls") == 0
+
+
+# Sending
+
+
+def test_usage_arrives_once(shop, meter, bound, subscriber):
+    for value in (3, 4, Decimal("2.5")):
+        report(subscriber, "calls", value)
+    assert (send().sent, send().sent) == (3, 0)
+    assert counted(shop, meter, bound) == Decimal("9.5")
+    assert states() == ["sent"] * 3
+
+
+def test_a_crash_after_the_answer_counts_nothing_twice(shop, meter, bound, subscriber):
+    record = report(subscriber, "calls", 3)
+    send()
+    UsageRecord.objects.update(state="pending", is_uncertain=True, first_tried_at=timezone.now())
+    assert send().sent == 1
+    assert counted(shop, meter, bound) == 3
+    record.refresh_from_db()
+    assert (record.state, record.is_uncertain, record.attempts) == ("sent", False, 2)
+
+
+def test_a_lost_answer_counts_nothing_twice(shop, meter, bound, stripe_sandbox, subscriber):
+    report(subscriber, "calls", 3)
+    stripe_sandbox.engine.faults.append(Fault(path=METER_EVENTS, status=0, is_after=True))
+    assert send().left == 1
+    assert send().sent == 1
+    assert counted(shop, meter, bound) == 3
+
+
+def test_stripe_may_be_down_for_a_day(shop, meter, bound, stripe_sandbox, subscriber):
+    for value in (3, 4):
+        report(subscriber, "calls", value)
+    stripe_sandbox.engine.faults.append(Fault(path=METER_EVENTS, status=500, times=-1))
+    assert send().left == 2
+    UsageRecord.objects.filter(first_tried_at__isnull=False).update(
+        first_tried_at=timezone.now() - timedelta(hours=30)
+    )
+    stripe_sandbox.engine.faults.clear()
+    assert (send().sent, states()) == (2, ["sent", "sent"])
+    assert counted(shop, meter, bound) == 7
+
+
+def test_what_arrived_more_than_a_day_ago_is_found_in_stripes_totals(
+    shop, meter, bound, stripe_sandbox, subscriber
+):
+    for value in (3, 4):
+        report(subscriber, "calls", value, at=timezone.now() - timedelta(minutes=3))
+    send()
+    UsageRecord.objects.filter(value=4).update(
+        state="pending",
+        is_uncertain=True,
+        first_tried_at=timezone.now() - timedelta(hours=30),
+        identifier="forgotten",
+    )
+    assert send().sent == 1
+    assert counted(shop, meter, bound) == 7
+
+
+def test_a_refused_record_does_not_hold_up_the_others(shop, meter, bound, subscriber):
+    report(subscriber, "no_such_meter", 3)
+    report(subscriber, "calls", 4)
+    done = send()
+    assert (done.sent, done.refused) == (1, 1)
+    refused = UsageRecord.objects.get(state="refused")
+    assert "no_such_meter" in refused.error
+
+
+def test_usage_that_waited_too_long_is_refused_and_says_so(shop, meter, bound, subscriber):
+    report(subscriber, "calls", 3)
+    UsageRecord.objects.update(at=timezone.now() - timedelta(days=36))
+    assert send().refused == 1
+    assert "35 days" in UsageRecord.objects.get().error
+
+
+def test_a_claimed_record_is_left_alone_until_its_lease_ends(shop, meter, bound, subscriber):
+    report(subscriber, "calls", 3)
+    UsageRecord.objects.update(claimed_until=timezone.now() + timedelta(minutes=5))
+    assert send().sent == 0
+    UsageRecord.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert send().sent == 1
+
+
+def test_a_wrong_key_stops_at_once_and_loses_nothing(bound, stripe_sandbox, subscriber):
+    report(subscriber, "calls", 3)
+    stripe_sandbox.engine.faults.append(Fault(path=METER_EVENTS, status=401))
+    with pytest.raises(StripeAuthenticationError):
+        send()
+    assert states() == ["pending"]
+
+
+def test_the_command_says_what_it_did(shop, meter, bound, stripe_sandbox, subscriber, capsys):
+    report(subscriber, "calls", 3)
+    call_command("send_usage")
+    assert capsys.readouterr().out == "1 sent, 0 refused, 0 waiting\n"
+    report(subscriber, "calls", 3)
+    stripe_sandbox.engine.faults.append(Fault(path=METER_EVENTS, status=503))
+    with pytest.raises(CommandError, match="nothing is lost"):
+        call_command("send_usage")
+    with pytest.raises(CommandError):
+        call_command("send_usage", rate=-1.0)
