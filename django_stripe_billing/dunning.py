@@ -44,8 +44,8 @@ def retry_payment(subscriber: Any) -> Invoice:
     """Charge the subscriber's oldest open invoice again, now; returns it, paid.
 
     What comes of it is stored at once, so that access is back before the webhooks arrive. Raises
-    NothingToPayError, PaymentDeclinedError, ActionRequiredError (whose `url` is the page to confirm
-    on), and StripeError; RuntimeError inside a transaction.
+    NothingToPayError, PaymentDeclinedError, ActionRequiredError (whose `hosted_url` is the page to
+    confirm on), and StripeError; RuntimeError inside a transaction.
     https://docs.stripe.com/api/invoices/pay
     """
     invoice = _oldest_open(subscriber)
@@ -95,8 +95,12 @@ def _pay(invoice: Invoice) -> Answer:
         return answer
     if failure.code in REQUIRES_ACTION:
         raise ActionRequiredError(
-            "The bank wants this payment to be confirmed.", url=invoice.hosted_invoice_url
-        ) from None
+            "The bank wants this payment to be confirmed.",
+            hosted_url=invoice.hosted_invoice_url,
+            code=failure.code,
+            status=failure.status,
+            request_id=failure.request_id,
+        )
     raise failure
 
 

@@ -66,15 +66,12 @@ class PaymentDeclinedError(StripeError):
         self.decline_code = decline_code
 
 
-class ActionRequiredError(BillingError):
-    """The payer must confirm the payment with their bank (3-D Secure), on the page at `url`.
+class ActionRequiredError(StripeError):
+    """The bank asks the customer to confirm, at `hosted_url` where there is one."""
 
-    The page is Stripe's own; '' where it is not known.
-    """
-
-    def __init__(self, message: str, *, url: str = "") -> None:
-        super().__init__(message)
-        self.url = url
+    def __init__(self, message: str, *, hosted_url: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.hosted_url = hosted_url
 
 
 class StripeAuthenticationError(StripeError):

@@ -187,8 +187,8 @@ def retry(request: HttpRequest) -> HttpResponse:
     try:
         retry_payment(subscriber)
     except ActionRequiredError as error:
-        if error.url:
-            return HttpResponseSeeOther(error.url)
+        if error.hosted_url:
+            return HttpResponseSeeOther(error.hosted_url)
         return HttpResponseSeeOther(start_portal(request, subscriber))
     except NothingToPayError:
         pass  # somebody else was faster, or the webhook was

@@ -3,8 +3,10 @@
 from . import (  # noqa: F401 - importing registers
     catalog,
     customers,
+    emails,
     entitlements,
     events,
+    invoices,
     subscriptions,
     usage,
 )

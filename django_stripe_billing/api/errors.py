@@ -61,5 +61,5 @@ def answered() -> Iterator[None]:
         if status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
             logger.warning("Stripe: %s", error)
         detail = str(error) if isinstance(error, SAFE_TO_SHOW) else code.replace("_", " ")
-        url = error.url if isinstance(error, ActionRequiredError) else ""
+        url = error.hosted_url if isinstance(error, ActionRequiredError) else ""
         raise BillingAPIError(status_code=status_code, code=code, detail=detail, url=url) from None

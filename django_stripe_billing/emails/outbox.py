@@ -75,7 +75,7 @@ def send_email(pk: int, *, again: bool = False) -> str:
         row.status, row.error = _send(row), ""
     except Exception as error:  # templates, hooks and mail servers may raise anything
         text = _SECRET.sub("[secret]", f"{type(error).__name__}: {error}")[:2000]
-        logger.error("The e-mail %s was not sent: %s", row, text)
+        logger.error("The e-mail %s was not sent: %s", row.key, text)
         row.status, row.error = Status.FAILED, text
     if row.status == Status.SENT:
         row.sent_at = timezone.now()
