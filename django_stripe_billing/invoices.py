@@ -68,7 +68,7 @@ def payment_method_of(subscriber: Any) -> PaymentMethod | None:
         return None
     if not customer.is_payment_method_known:
         customer = fetch_payment_method(customer)
-    if not customer.payment_method_type:
+    if not customer.is_payment_method_known:
         return None
     return PaymentMethod(
         type=customer.payment_method_type,

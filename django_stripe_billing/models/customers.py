@@ -75,7 +75,13 @@ class Customer(MirroredModel):
         _("payment method observed"),
         default=-1,
         editable=False,
-        help_text=_("The second of Stripe's clock at which it was last read."),
+        help_text=_("The second of Stripe's clock at which it was so."),
+    )
+    payment_method_heard = models.BigIntegerField(
+        _("payment methods heard of"),
+        default=-1,
+        editable=False,
+        help_text=_("The second of the newest event about any of the customer's payment methods."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -126,4 +132,5 @@ PAYMENT_METHOD_FIELDS = [
     "payment_method_exp_month",
     "payment_method_exp_year",
     "payment_method_observed",
+    "payment_method_heard",
 ]

@@ -107,6 +107,8 @@ class EventSnapshot:
     customer_id: str
     is_thin: bool
     """It names its object and does not hold it."""
+    previous: JSONObject
+    """`previous_attributes`: what the change has changed, as it was before."""
 
     @property
     def subject(self) -> Subject | None:
@@ -156,6 +158,7 @@ def parse_event(data: object) -> EventSnapshot | None:
         object_id=object_id,
         customer_id=object_id if payload.get("object") == "customer" else customer_of(payload),
         is_thin=is_thin,
+        previous=mapping(mapping(event.get("data")).get("previous_attributes")),
     )
 
 

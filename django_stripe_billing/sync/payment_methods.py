@@ -17,42 +17,50 @@ from .stored import lock_customers
 
 def apply_payment_method(
     method: PaymentMethodSnapshot, *, observed: int, account: str = "", is_new: bool = False
-) -> bool:
-    """A payment method was attached or changed; whether it is now the one on file.
+) -> None:
+    """A payment method was attached or changed: keep it, where it is the one on file.
 
-    On file is the customer's default, else the one that was attached last. `observed` is the second
-    of Stripe's clock at which it was so.
+    That is the customer's default, else the one that was attached last. `observed` is the second of
+    Stripe's clock at which it was so. Where events of payment methods came in another order, it is
+    only noted which one is on file, and its details are fetched when somebody asks for them.
     """
     if not method.customer_id:
-        return False
+        return
     with transaction.atomic():
-        row = lock_customers([method.customer_id], account=account, livemode=settings.livemode)[
-            method.customer_id
-        ]
+        row = _locked(method.customer_id, account=account)
         is_same = row.payment_method_id == method.id
-        is_default = row.default_payment_method_id == method.id
-        if observed < row.payment_method_observed and (is_same or not is_default):
-            return False
         has_default = bool(row.default_payment_method_id)
-        if not (is_default or is_same or (is_new and not has_default) or not row.payment_method_id):
-            return False
-        row.take_payment_method(method, observed=observed)
-        row.save(update_fields=PAYMENT_METHOD_FIELDS)
-        return True
-
-
-def forget_payment_method(stripe_id: str, *, observed: int, account: str = "") -> bool:
-    """A payment method was detached: it is on nobody's file any more."""
-    with transaction.atomic():
-        rows = Customer.objects.select_for_update().filter(
-            account=account, payment_method_id=stripe_id, payment_method_observed__lte=observed
+        is_chosen = (
+            row.default_payment_method_id == method.id
+            or (not has_default and is_new and observed >= row.payment_method_observed)
+            or not row.payment_method_id
         )
-        row = rows.first()
-        if row is None:
-            return False
-        row.take_payment_method(None, observed=observed)
+        if is_same and observed >= row.payment_method_observed:
+            row.take_payment_method(method, observed=observed)
+        elif is_chosen and not is_same:
+            is_newest = observed >= row.payment_method_heard
+            row.take_payment_method(method, observed=observed)
+            row.payment_method_type = method.type if is_newest else ""
+        row.payment_method_heard = max(row.payment_method_heard, observed)
         row.save(update_fields=PAYMENT_METHOD_FIELDS)
-        return True
+
+
+def forget_payment_method(
+    stripe_id: str, *, customer_id: str, observed: int, account: str = ""
+) -> None:
+    """A payment method was detached from a customer: it is on their file no longer."""
+    if not customer_id:
+        return
+    with transaction.atomic():
+        row = _locked(customer_id, account=account)
+        if row.payment_method_id == stripe_id and observed >= row.payment_method_observed:
+            row.take_payment_method(None, observed=observed)
+        row.payment_method_heard = max(row.payment_method_heard, observed)
+        row.save(update_fields=PAYMENT_METHOD_FIELDS)
+
+
+def _locked(customer_id: str, *, account: str) -> Customer:
+    return lock_customers([customer_id], account=account, livemode=settings.livemode)[customer_id]
 
 
 def fetch_payment_method(customer: Customer) -> Customer:
@@ -88,7 +96,9 @@ def fetch_payment_method(customer: Customer) -> Customer:
     method = parse_payment_method(found)
     with transaction.atomic():
         row = Customer.objects.select_for_update().get(pk=customer.pk)
-        if method is not None and observed >= row.payment_method_observed:
+        wanted = row.default_payment_method_id
+        if not row.is_payment_method_known and method and wanted in {"", method.id}:
+            observed = max(observed, row.payment_method_observed)
             row.take_payment_method(method, observed=observed)
             row.save(update_fields=PAYMENT_METHOD_FIELDS)
     return row
