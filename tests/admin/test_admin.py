@@ -26,6 +26,8 @@ MODELS = [
     "entitlementchange",
     "event",
     "checkoutsession",
+    "invoice",
+    "emailmessage",
 ]
 
 
