@@ -18,6 +18,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 
 from .conf import DEFAULTS, STRIPE_API_BASE, settings, subscriber_model
+from .emails.wishes import DEFAULT_WISHES, wish_for
 
 TAG = "stripe_billing"
 MIDDLEWARE = "django_stripe_billing.access.BillingMiddleware"
@@ -130,7 +131,9 @@ def _http_client() -> Iterator[CheckMessage]:
 
 
 def _callables() -> Iterator[CheckMessage]:
-    for name in ("SUBSCRIBER", "CUSTOMER_DETAILS"):
+    for name in ("SUBSCRIBER", "CUSTOMER_DETAILS", "EMAIL_RECIPIENT", "EMAIL_LANGUAGE"):
+        if name == "EMAIL_LANGUAGE" and settings.EMAIL_LANGUAGE == "":
+            continue
         hint = f'Name a function by its dotted path; the default is "{DEFAULTS[name]}".'
         try:
             found = settings.callable(name)
@@ -140,6 +143,34 @@ def _callables() -> Iterator[CheckMessage]:
         else:
             if not callable(found):
                 yield _error("E005", f"{_name(name)} is not callable.", hint)
+
+
+def _emails() -> Iterator[CheckMessage]:
+    wishes, name = settings.EMAILS, _name("EMAILS")
+    if not isinstance(wishes, dict):
+        yield _error("E015", f"{name} is no dict.", 'Write {"receipt": False}, for instance.')
+        return
+    for kind in wishes:
+        hint = f"The kinds are {', '.join(DEFAULT_WISHES)}."
+        if kind not in DEFAULT_WISHES:
+            yield _error("E015", f"{name} has an unknown kind{_shown(str(kind))}.", hint)
+            continue
+        hint = "Write True, False, or the dotted path of a function of the e-mail's context."
+        try:
+            wish = wish_for(kind)
+        except Exception as error:  # importing a project's module may raise anything
+            text = f'{name}["{kind}"] can\'t be imported{_shown(str(error))}.'
+            yield _error("E015", text, hint)
+        else:
+            if not isinstance(wish, bool) and not callable(wish):
+                text = f'{name}["{kind}"] is neither true, false, nor a function.'
+                yield _error("E015", text, hint)
+
+
+def _flags() -> Iterator[CheckMessage]:
+    for key in ("AUTOMATIC_TAX", "TAX_ID_COLLECTION"):
+        if not isinstance(getattr(settings, key), bool):
+            yield _error("E016", f"{_name(key)} is neither True nor False.", "Write True or False.")
 
 
 def _numbers() -> Iterator[CheckMessage]:
@@ -215,6 +246,8 @@ CHECKS: list[Callable[[], Iterator[CheckMessage]]] = [
     _api_base,
     _http_client,
     _callables,
+    _emails,
+    _flags,
     _numbers,
     _durations,
     _prices,

@@ -55,6 +55,25 @@ class StripeRateLimitError(StripeUnavailableError):
         self.reason = reason
 
 
+class PaymentDeclinedError(StripeError):
+    """A card or bank refused the payment. Its text is for the visitor.
+
+    `decline_code` says why, as far as the bank tells. https://docs.stripe.com/declines/codes
+    """
+
+    def __init__(self, message: str, *, decline_code: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.decline_code = decline_code
+
+
+class ActionRequiredError(StripeError):
+    """The bank asks the customer to confirm, at `hosted_url` where there is one."""
+
+    def __init__(self, message: str, *, hosted_url: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.hosted_url = hosted_url
+
+
 class StripeAuthenticationError(StripeError):
     """The API key is wrong, expired, or lacks a permission."""
 
@@ -105,6 +124,14 @@ class DriftLeftError(BillingError):
 
 class PersonNeededError(DriftLeftError):
     """Only a person can settle the drift; the text says how."""
+
+
+class NothingToPayError(BillingError):
+    """The subscriber has no open invoice."""
+
+
+class InvoiceNotFoundError(Http404):
+    """There is no such invoice, or it is somebody else's; which of the two is not said."""
 
 
 class NoCustomerError(PermissionDenied):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from ..exceptions import BillingError
 from ..models import Customer, Subscription
-from ..sync import sync_customer
+from ..sync import sync_customer, sync_customer_invoices
 from .asking import AskingAdmin
 from .findings import findings
 from .inspecting import InspectingInline, subscriber_search_fields
@@ -34,6 +34,13 @@ SHOWN = [
     "livemode",
     "is_deleted",
     "test_clock_id",
+    "balance",
+    "currency",
+    "payment_method_type",
+    "payment_method_brand",
+    "payment_method_last4",
+    "payment_method_exp_month",
+    "payment_method_exp_year",
     "created_at",
 ]
 
@@ -141,6 +148,7 @@ class CustomerAdmin(AskingAdmin):
             raise BillingError(_("It is not in Stripe yet: the checkout that made it has broken."))
         with synced_by(request, customer=row) as (cause, told):
             sync_customer(row, cause=cause)
-        return _("read from Stripe, with its subscriptions: %(changes)s.") % {
+            sync_customer_invoices(row.stripe_id, account=row.account, cause=cause)
+        return _("read from Stripe, with its subscriptions and invoices: %(changes)s.") % {
             "changes": in_words(told)
         }

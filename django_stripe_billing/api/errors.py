@@ -10,9 +10,12 @@ from rest_framework import status
 from rest_framework.exceptions import APIException
 
 from ..exceptions import (
+    ActionRequiredError,
     AlreadySubscribedError,
     BillingError,
     NoCustomerError,
+    NothingToPayError,
+    PaymentDeclinedError,
     PriceNotSoldError,
     QuantityError,
     StripeUnavailableError,
@@ -24,21 +27,25 @@ ANSWERS: list[tuple[type[Exception], int, str]] = [
     (PriceNotSoldError, status.HTTP_400_BAD_REQUEST, "price_not_sold"),
     (QuantityError, status.HTTP_400_BAD_REQUEST, "quantity_out_of_bounds"),
     (AlreadySubscribedError, status.HTTP_409_CONFLICT, "already_subscribed"),
+    (PaymentDeclinedError, status.HTTP_402_PAYMENT_REQUIRED, "payment_declined"),
+    (ActionRequiredError, status.HTTP_402_PAYMENT_REQUIRED, "payment_action_required"),
+    (NothingToPayError, status.HTTP_409_CONFLICT, "nothing_to_pay"),
     (NoCustomerError, status.HTTP_404_NOT_FOUND, "no_customer"),
     (StripeUnavailableError, status.HTTP_503_SERVICE_UNAVAILABLE, "stripe_unavailable"),
     (BillingError, status.HTTP_502_BAD_GATEWAY, "stripe_error"),
 ]
 """Exception, HTTP status, and the `code` in the body; the first that fits."""
 
-SAFE_TO_SHOW = (PriceNotSoldError, QuantityError, NoCustomerError)
+SAFE_TO_SHOW = (PriceNotSoldError, QuantityError, NoCustomerError, PaymentDeclinedError)
 """Errors whose text is for the visitor; of the others only the code is shown."""
 
 
 class BillingAPIError(APIException):
-    """`{"detail": …, "code": …}`."""
+    """`{"detail": …, "code": …}`, and a `url` where there is one to go to."""
 
-    def __init__(self, *, status_code: int, code: str, detail: str) -> None:
-        super().__init__({"detail": detail, "code": code}, code)
+    def __init__(self, *, status_code: int, code: str, detail: str, url: str = "") -> None:
+        body = {"detail": detail, "code": code, **({"url": url} if url else {})}
+        super().__init__(body, code)
         self.status_code = status_code
 
 
@@ -54,4 +61,5 @@ def answered() -> Iterator[None]:
         if status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
             logger.warning("Stripe: %s", error)
         detail = str(error) if isinstance(error, SAFE_TO_SHOW) else code.replace("_", " ")
-        raise BillingAPIError(status_code=status_code, code=code, detail=detail) from None
+        url = error.hosted_url if isinstance(error, ActionRequiredError) else ""
+        raise BillingAPIError(status_code=status_code, code=code, detail=detail, url=url) from None

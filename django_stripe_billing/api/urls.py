@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from . import invoices, views
 
 app_name = "stripe_billing_api"
 urlpatterns = [
@@ -10,6 +10,12 @@ urlpatterns = [
     path("checkout/", views.CheckoutView.as_view(), name="checkout"),
     path("return/", views.ReturnView.as_view(), name="return"),
     path("portal/", views.PortalView.as_view(), name="portal"),
+    path("card/", invoices.CardView.as_view(), name="card"),
+    path("invoices/", invoices.InvoicesView.as_view(), name="invoices"),
+    path("invoices/<str:stripe_id>/", invoices.InvoiceView.as_view(), name="invoice"),
+    path("payment-method/", invoices.PaymentMethodView.as_view(), name="payment_method"),
+    path("dunning/", invoices.DunningView.as_view(), name="dunning"),
+    path("retry-payment/", invoices.RetryPaymentView.as_view(), name="retry_payment"),
     path("status/", views.StatusView.as_view(), name="status"),
     path("usage/", views.UsageView.as_view(), name="usage"),
     path("entitlements/", views.EntitlementsView.as_view(), name="entitlements"),

@@ -157,6 +157,7 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
     }
     if subscription_data:
         params["subscription_data"] = subscription_data
+    params.update(_taxes())
     try:
         answer = call(
             "post",
@@ -176,6 +177,22 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
         raise
     _take(row, answer.data)
     return answer.data
+
+
+def _taxes() -> dict[str, Any]:
+    """What STRIPE_BILLING asks of Checkout for taxes.
+
+    Both need the customer's address or name, which only Checkout knows: it writes them back.
+    https://docs.stripe.com/tax/checkout
+    """
+    params: dict[str, Any] = {}
+    if settings.AUTOMATIC_TAX:
+        params["automatic_tax"] = {"enabled": True}
+        params["customer_update"] = {"address": "auto"}
+    if settings.TAX_ID_COLLECTION:
+        params["tax_id_collection"] = {"enabled": True}
+        params["customer_update"] = {**params.get("customer_update", {}), "name": "auto"}
+    return params
 
 
 def _find(row: CheckoutSession) -> bool:

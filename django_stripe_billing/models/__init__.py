@@ -3,8 +3,10 @@
 from .catalog import Feature, Price, Product, ProductFeature
 from .checkout import CheckoutSession
 from .customers import Customer
+from .emails import EmailMessage
 from .entitlements import Entitlement, EntitlementChange, SourceKind
 from .events import Event
+from .invoices import Invoice
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
 from .subscriptions import Subscription, SubscriptionItem
 from .usage import UsageRecord
@@ -13,10 +15,12 @@ __all__ = [
     "CheckoutSession",
     "Customer",
     "Drift",
+    "EmailMessage",
     "Entitlement",
     "EntitlementChange",
     "Event",
     "Feature",
+    "Invoice",
     "Price",
     "Product",
     "ProductFeature",

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from ..conf import settings
-from ..models import Customer, Feature, Price, Product, SourceKind, Subscription
+from ..models import Customer, Feature, Invoice, Price, Product, SourceKind, Subscription
 from ..rules.drift import (
     KNOWN_STATUSES,
     Difference,
@@ -92,6 +92,7 @@ def is_suspect(key: Key, row: Row, terms: Terms) -> bool:
         catalog=terms.products,
         policy=terms.policy,
         is_customer_deleted=row.is_customer_deleted,
+        unpaid_since=row.unpaid_since,
     )
     held = row.held
     return len(held) != len(wanted) or any(
@@ -173,6 +174,9 @@ class _View:
         account: str,
     ) -> None:
         self.customers = {row.stripe_id: row for row in customers.values()}
+        self.unpaid_since = Invoice.objects.unpaid_since(
+            _past_due(readings, stored), account=account
+        )
         products: set[str] = set()
         for reading in readings:
             products |= reading.snapshot.product_ids
@@ -203,8 +207,17 @@ class _View:
             catalog=self.catalog.products,
             policy=self.policy,
             is_customer_deleted=customer is not None and customer.is_deleted,
+            unpaid_since=self.unpaid_since.get(snapshot.id),
         )
         return {self.names[self.catalog.features[key].pk]: term for key, term in terms.items()}
+
+
+def _past_due(readings: Iterable[SubscriptionReading], stored: Mapping[str, Stored]) -> set[str]:
+    """The subscriptions that are `past_due`, here or at Stripe."""
+    remote = {reading.snapshot.id for reading in readings if reading.snapshot.status == "past_due"}
+    return remote | {
+        stripe_id for stripe_id, entry in stored.items() if entry.subscription.status == "past_due"
+    }
 
 
 def _lock_customers(

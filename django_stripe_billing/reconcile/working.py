@@ -208,7 +208,7 @@ class WindowWorker:
         elsewhere = [stripe_id for stripe_id in raw if stripe_id not in rows]
         if elsewhere:
             own = Subscription.objects.filter(account=self._account, stripe_id__in=elsewhere)
-            rows |= read_rows(own, most=MOST_ROWS)
+            rows |= read_rows(own, account=self._account, most=MOST_ROWS)
         return rows, are_all
 
     def _confirmed(self, suspects: list[dict[str, Any]], page: Page) -> list[Comparison]:

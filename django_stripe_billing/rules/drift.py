@@ -34,6 +34,7 @@ class Kind(enum.StrEnum):
     PRICE_UNKNOWN = "price_unknown"
     FEATURE_UNKNOWN = "feature_unknown"
     FEATURE_DISAGREEMENT = "feature_disagreement"
+    INVOICE_DIFFERS = "invoice_differs"
     EVENT_FAILED = "event_failed"
     EVENT_STUCK = "event_stuck"
     EVENT_MISSED = "event_missed"
@@ -126,6 +127,10 @@ MEANINGS: Mapping[Kind, Meaning] = {
         repair="",
         advice="Look whether a feature was attached or removed in this period (Stripe waits for the"
         " next one); else run sync_catalog.",
+    ),
+    Kind.INVOICE_DIFFERS: Meaning(
+        sentence="An open invoice differs, is not stored, or is not open any more.",
+        repair="It is stored as Stripe has it, and the grace that counts from it is written anew.",
     ),
     Kind.EVENT_FAILED: Meaning(
         sentence="An event could not be processed, and Stripe has given it up or soon will.",

@@ -35,6 +35,9 @@ class Subject(enum.Enum):
     PRODUCT = "product"
     PRICE = "price"
     CHECKOUT_SESSION = "checkout.session"
+    INVOICE = "invoice"
+    UPCOMING_INVOICE = "upcoming invoice"
+    PAYMENT_METHOD = "payment_method"
     ENTITLEMENT_SUMMARY = "entitlements.active_entitlement_summary"
 
 
@@ -60,6 +63,28 @@ SUBJECTS = {
         for verb in ("completed", "async_payment_succeeded", "async_payment_failed", "expired")
     },
     "entitlements.active_entitlement_summary.updated": Subject.ENTITLEMENT_SUMMARY,
+    **{
+        f"invoice.{verb}": Subject.INVOICE
+        for verb in (
+            "created",
+            "updated",
+            "deleted",
+            "finalized",
+            "finalization_failed",
+            "paid",
+            "payment_succeeded",
+            "payment_failed",
+            "payment_action_required",
+            "overdue",
+            "marked_uncollectible",
+            "voided",
+        )
+    },
+    "invoice.upcoming": Subject.UPCOMING_INVOICE,
+    **{
+        f"payment_method.{verb}": Subject.PAYMENT_METHOD
+        for verb in ("attached", "updated", "automatically_updated", "detached")
+    },
 }
 """Event type to subject. A type that is not here is stored and ignored."""
 
@@ -82,6 +107,8 @@ class EventSnapshot:
     customer_id: str
     is_thin: bool
     """It names its object and does not hold it."""
+    previous: JSONObject
+    """`previous_attributes`: what the change has changed, as it was before."""
 
     @property
     def subject(self) -> Subject | None:
@@ -131,6 +158,7 @@ def parse_event(data: object) -> EventSnapshot | None:
         object_id=object_id,
         customer_id=object_id if payload.get("object") == "customer" else customer_of(payload),
         is_thin=is_thin,
+        previous=mapping(mapping(event.get("data")).get("previous_attributes")),
     )
 
 

@@ -11,14 +11,21 @@ from .catalog_terms import CatalogTerms, read_catalog
 from .customers import apply_customer
 from .door import Cause
 from .fetching import (
+    read_invoice,
     read_subscription,
     settle,
     sync_customer,
+    sync_customer_invoices,
     sync_customer_subscriptions,
+    sync_invoice,
     sync_subscription,
 )
+from .invoice_news import Told
+from .invoices import InvoiceReading, apply_invoice, delete_invoice
 from .locking import lock_products
+from .payment_methods import apply_payment_method, fetch_payment_method, forget_payment_method
 from .stored import Stored, read_stored
+from .subscription_news import tell_of_trial_end
 from .subscriptions import (
     Outcome,
     SubscriptionReading,
@@ -31,18 +38,26 @@ from .subscriptions import (
 __all__ = [
     "CatalogTerms",
     "Cause",
+    "InvoiceReading",
     "Outcome",
     "Stored",
     "SubscriptionReading",
+    "Told",
     "apply_customer",
     "apply_feature",
+    "apply_invoice",
+    "apply_payment_method",
     "apply_price",
     "apply_product",
     "apply_product_features",
     "apply_subscriptions",
+    "delete_invoice",
+    "fetch_payment_method",
+    "forget_payment_method",
     "lock_products",
     "mark_missing",
     "read_catalog",
+    "read_invoice",
     "read_stored",
     "read_subscription",
     "recompute",
@@ -50,6 +65,9 @@ __all__ = [
     "revoke_unfounded",
     "settle",
     "sync_customer",
+    "sync_customer_invoices",
     "sync_customer_subscriptions",
+    "sync_invoice",
     "sync_subscription",
+    "tell_of_trial_end",
 ]

@@ -13,6 +13,9 @@ from .mirror import judge_row
 from .stored import lock_customers
 from .subscriptions import recompute_subscriptions
 
+MIRRORED = ("email", "name", "test_clock_id", "balance", "currency", "default_payment_method_id")
+"""The fields that are Stripe's to say."""
+
 
 def apply_customer(
     snapshot: CustomerSnapshot,
@@ -39,15 +42,12 @@ def apply_customer(
             row.save(update_fields=["is_deleted", "observed_low", "observed_high", "revision"])
             _revoke(row, cause=cause)
             return Verdict.NEWER
-        same = (row.email, row.name, row.test_clock_id) == (
-            snapshot.email,
-            snapshot.name,
-            snapshot.test_clock_id,
-        )
+        same = all(getattr(row, name) == getattr(snapshot, name) for name in MIRRORED)
         verdict, joined = judge_row(row, interval, same_content=same, revision=revision)
         if verdict is Verdict.NEWER:
-            row.email, row.name = snapshot.email, snapshot.name
-            row.livemode, row.test_clock_id = snapshot.livemode, snapshot.test_clock_id
+            row.livemode = snapshot.livemode
+            for name in MIRRORED:
+                setattr(row, name, getattr(snapshot, name))
             row.observe(joined)
             row.save()
         return verdict

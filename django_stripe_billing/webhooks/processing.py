@@ -14,13 +14,14 @@ from django.utils import timezone
 
 from ..conf import settings
 from ..exceptions import BillingError, UnsettledError
-from ..models import Customer, Event, Price, Product, Subscription
+from ..models import Customer, Event, Invoice, Price, Product, Subscription
 from ..models.mirrored import to_datetime
 from ..rules import json_values
 from ..rules.events import EventSnapshot, Subject, parse_event, without_bearer_values
 from ..stripe_api import fetch_subscription, request, without_secrets
+from .answers import THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
 from .registry import handlers_for
-from .subjects import SUBJECT_HANDLERS, THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
+from .subjects import SUBJECT_HANDLERS
 
 logger = logging.getLogger("django_stripe_billing.webhooks")
 
@@ -33,17 +34,19 @@ TRANSACTIONS = 4
 PATIENCE = 5.0
 """Seconds after which it is not begun again: Stripe waits for the answer."""
 
-MODELS: dict[Subject, type[Subscription | Customer | Product | Price]] = {
+MODELS: dict[Subject, type[Subscription | Customer | Product | Price | Invoice]] = {
     Subject.SUBSCRIPTION: Subscription,
     Subject.CUSTOMER: Customer,
     Subject.PRODUCT: Product,
     Subject.PRICE: Price,
+    Subject.INVOICE: Invoice,
 }
 
 PATHS = {
     Subject.CUSTOMER: "/v1/customers/",
     Subject.PRODUCT: "/v1/products/",
     Subject.PRICE: "/v1/prices/",
+    Subject.INVOICE: "/v1/invoices/",
 }
 
 

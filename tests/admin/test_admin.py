@@ -25,6 +25,8 @@ MODELS = [
     "entitlementchange",
     "event",
     "checkoutsession",
+    "invoice",
+    "emailmessage",
 ]
 
 
