@@ -6,4 +6,6 @@ entitlement_granted = Signal()  # customer: Customer, feature: Feature, change: 
 entitlement_changed = Signal()  # customer: Customer, feature: Feature, change: EntitlementChange
 entitlement_revoked = Signal()  # customer: Customer, feature: Feature, change: EntitlementChange
 subscription_changed = Signal()  # subscription: Subscription, status_before: str ('' when new)
+payment_changed = Signal()  # payment: Payment, status_before: str ('' when new)
+trial_will_end = Signal()  # subscription: Subscription, trial_end_at: datetime
 drift_found = Signal()  # run: ReconcileRun; sent by reconcile_entitlements --notify

@@ -5,6 +5,7 @@ from . import (  # noqa: F401 - importing registers
     customers,
     entitlements,
     events,
+    payments,
     subscriptions,
     usage,
 )

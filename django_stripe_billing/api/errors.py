@@ -10,6 +10,7 @@ from rest_framework import status
 from rest_framework.exceptions import APIException
 
 from ..exceptions import (
+    AlreadyOwnedError,
     AlreadySubscribedError,
     BillingError,
     NoCustomerError,
@@ -24,13 +25,14 @@ ANSWERS: list[tuple[type[Exception], int, str]] = [
     (PriceNotSoldError, status.HTTP_400_BAD_REQUEST, "price_not_sold"),
     (QuantityError, status.HTTP_400_BAD_REQUEST, "quantity_out_of_bounds"),
     (AlreadySubscribedError, status.HTTP_409_CONFLICT, "already_subscribed"),
+    (AlreadyOwnedError, status.HTTP_409_CONFLICT, "already_owned"),
     (NoCustomerError, status.HTTP_404_NOT_FOUND, "no_customer"),
     (StripeUnavailableError, status.HTTP_503_SERVICE_UNAVAILABLE, "stripe_unavailable"),
     (BillingError, status.HTTP_502_BAD_GATEWAY, "stripe_error"),
 ]
 """Exception, HTTP status, and the `code` in the body; the first that fits."""
 
-SAFE_TO_SHOW = (PriceNotSoldError, QuantityError, NoCustomerError)
+SAFE_TO_SHOW = (PriceNotSoldError, QuantityError, AlreadyOwnedError, NoCustomerError)
 """Errors whose text is for the visitor; of the others only the code is shown."""
 
 

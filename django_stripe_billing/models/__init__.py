@@ -5,8 +5,10 @@ from .checkout import CheckoutSession
 from .customers import Customer
 from .entitlements import Entitlement, EntitlementChange, SourceKind
 from .events import Event
+from .payments import Payment, PaymentItem
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
 from .subscriptions import Subscription, SubscriptionItem
+from .trials import TrialUse
 from .usage import UsageRecord
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     "EntitlementChange",
     "Event",
     "Feature",
+    "Payment",
+    "PaymentItem",
     "Price",
     "Product",
     "ProductFeature",
@@ -25,5 +29,6 @@ __all__ = [
     "SourceKind",
     "Subscription",
     "SubscriptionItem",
+    "TrialUse",
     "UsageRecord",
 ]

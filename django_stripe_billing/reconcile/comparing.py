@@ -92,6 +92,7 @@ def is_suspect(key: Key, row: Row, terms: Terms) -> bool:
         catalog=terms.products,
         policy=terms.policy,
         is_customer_deleted=row.is_customer_deleted,
+        is_trial_refused=row.is_trial_refused,
     )
     held = row.held
     return len(held) != len(wanted) or any(
@@ -193,13 +194,16 @@ class _View:
             for pk, feature in features.items()
         }
 
-    def wanted(self, snapshot: SubscriptionSnapshot, customer: Customer | None) -> dict[str, Term]:
+    def wanted(
+        self, snapshot: SubscriptionSnapshot, customer: Customer | None, entry: Stored | None
+    ) -> dict[str, Term]:
         """What a subscription grants, by the features' names."""
         terms = wanted_entitlements(
             snapshot,
             catalog=self.catalog.products,
             policy=self.policy,
             is_customer_deleted=customer is not None and customer.is_deleted,
+            is_trial_refused=entry is not None and entry.subscription.is_trial_refused,
         )
         return {self.names[self.catalog.features[key].pk]: term for key, term in terms.items()}
 
@@ -234,7 +238,7 @@ def _compare(reading: SubscriptionReading, entry: Stored | None, view: _View) ->
     if entry is not None and local is not None:
         held = {view.names[row.feature_id]: row.term for row in entry.entitlements.values()}
         if is_row_equal:
-            differences = _entitlements(entry, held, view.wanted(local, customer))
+            differences = _entitlements(entry, held, view.wanted(local, customer, entry))
     return Comparison(
         reading=reading,
         customer=customer,
@@ -243,7 +247,7 @@ def _compare(reading: SubscriptionReading, entry: Stored | None, view: _View) ->
         is_row_equal=is_row_equal,
         is_stored=entry is not None,
         takes_away=bool(differences)
-        and takes_access_away(held=held, wanted=view.wanted(remote, customer)),
+        and takes_access_away(held=held, wanted=view.wanted(remote, customer, entry)),
     )
 
 

@@ -31,6 +31,7 @@ from .missing import MissingSubscriptions
 from .options import Options
 from .ownership import is_alive, this_process
 from .patience import Patience
+from .payments import Payments
 from .sweeps import Sweeps
 from .working import TakenOverError, WindowWorker
 
@@ -169,6 +170,7 @@ def finish_comparison(run: ReconcileRun, options: Options, *, pace: Pace) -> lis
     """What comes after the windows: unlisted subscriptions, and what the database alone shows."""
     listed = run.windows.aggregate(total=Sum("listed"))["total"] or 0
     errors = MissingSubscriptions(run, options, pace=pace).settle(listed=listed)
+    errors += Payments(run, options, pace=pace).compare()
     Sweeps(run, options, pace=pace).after()
     return errors
 

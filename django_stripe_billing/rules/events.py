@@ -35,6 +35,9 @@ class Subject(enum.Enum):
     PRODUCT = "product"
     PRICE = "price"
     CHECKOUT_SESSION = "checkout.session"
+    PAYMENT = "payment"
+    """The money of a one-off purchase: its charge, refunds and disputes."""
+    PAYMENT_METHOD = "payment_method"
     ENTITLEMENT_SUMMARY = "entitlements.active_entitlement_summary"
 
 
@@ -59,6 +62,19 @@ SUBJECTS = {
         f"checkout.session.{verb}": Subject.CHECKOUT_SESSION
         for verb in ("completed", "async_payment_succeeded", "async_payment_failed", "expired")
     },
+    **dict.fromkeys(
+        (
+            "charge.refunded",
+            "charge.refund.updated",
+            *(f"refund.{verb}" for verb in ("created", "updated", "failed")),
+            *(
+                f"charge.dispute.{verb}"
+                for verb in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
+            ),
+        ),
+        Subject.PAYMENT,
+    ),
+    "payment_method.attached": Subject.PAYMENT_METHOD,
     "entitlements.active_entitlement_summary.updated": Subject.ENTITLEMENT_SUMMARY,
 }
 """Event type to subject. A type that is not here is stored and ignored."""

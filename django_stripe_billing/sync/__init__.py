@@ -18,6 +18,22 @@ from .fetching import (
     sync_subscription,
 )
 from .locking import lock_products
+from .payment_fetching import (
+    parse_fetched,
+    payment_pages,
+    read_payment,
+    sells_payments,
+    suspects,
+    sync_customer_payments,
+    sync_payment,
+)
+from .payments import (
+    PaymentReading,
+    apply_payment,
+    expect_payment,
+    mark_payment_missing,
+    recompute_payments,
+)
 from .stored import Stored, read_stored
 from .subscriptions import (
     Outcome,
@@ -27,29 +43,45 @@ from .subscriptions import (
     recompute_subscriptions,
     revoke_unfounded,
 )
+from .trials import claim_card, claim_trial, close_sessions
 
 __all__ = [
     "CatalogTerms",
     "Cause",
     "Outcome",
+    "PaymentReading",
     "Stored",
     "SubscriptionReading",
     "apply_customer",
     "apply_feature",
+    "apply_payment",
     "apply_price",
     "apply_product",
     "apply_product_features",
     "apply_subscriptions",
+    "claim_card",
+    "claim_trial",
+    "close_sessions",
+    "expect_payment",
     "lock_products",
     "mark_missing",
+    "mark_payment_missing",
+    "parse_fetched",
+    "payment_pages",
     "read_catalog",
+    "read_payment",
     "read_stored",
     "read_subscription",
     "recompute",
+    "recompute_payments",
     "recompute_subscriptions",
     "revoke_unfounded",
+    "sells_payments",
     "settle",
+    "suspects",
     "sync_customer",
+    "sync_customer_payments",
     "sync_customer_subscriptions",
+    "sync_payment",
     "sync_subscription",
 ]

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from ..conf import settings
 from ..exceptions import CustomerConflictError
-from ..models import Customer, Entitlement, Feature, SourceKind, Subscription
+from ..models import Customer, Entitlement, Feature, SourceKind, Subscription, TrialUse
 from ..rules.entitlements import wanted_entitlements
 from ..rules.ordering import Interval, Verdict
 from ..rules.snapshots import ENDED_STATUSES, MISSING, SubscriptionSnapshot
@@ -85,11 +85,30 @@ def apply_subscriptions(readings: Sequence[SubscriptionReading], *, cause: Cause
                 )
             )
         lock_named_products(named, account=account)
+        _refuse_trials(applied)
         write_rows([entry for entry, _ in applied])
         write_grants([entry for entry, _ in applied], account=account, cause=cause)
         for entry, status_before in applied:
             transaction.on_commit(partial(_announce, entry.subscription, status_before))
     return outcomes
+
+
+def _refuse_trials(applied: Sequence[tuple[Stored, str]]) -> None:
+    """Mark trials that begin for customers whose card has had one; no query without a new trial."""
+    begun = [
+        entry.subscription
+        for entry, status_before in applied
+        if entry.subscription.status == "trialing" and status_before != "trialing"
+    ]
+    if not begun:
+        return
+    refused = set(
+        TrialUse.objects.filter(
+            customer__in={row.customer_id for row in begun}, refused_at__isnull=False
+        ).values_list("customer_id", flat=True)
+    )
+    for row in begun:
+        row.is_trial_refused = row.customer_id in refused
 
 
 def recompute_subscriptions(stripe_ids: Iterable[str], *, account: str = "", cause: Cause) -> int:
@@ -184,6 +203,7 @@ def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> in
             catalog=catalog.products,
             policy=policy,
             is_customer_deleted=customer.is_deleted,
+            is_trial_refused=entry.subscription.is_trial_refused,
         )
         own, strays = _sorted_out(entry)
         grants += strays

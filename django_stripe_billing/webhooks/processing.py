@@ -19,8 +19,10 @@ from ..models.mirrored import to_datetime
 from ..rules import json_values
 from ..rules.events import EventSnapshot, Subject, parse_event, without_bearer_values
 from ..stripe_api import fetch_subscription, request, without_secrets
+from .payments import PAYMENT_HANDLERS, fetch_wanted_payment
 from .registry import handlers_for
 from .subjects import SUBJECT_HANDLERS, THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
+from .trials import TRIAL_HANDLERS
 
 logger = logging.getLogger("django_stripe_billing.webhooks")
 
@@ -45,6 +47,9 @@ PATHS = {
     Subject.PRODUCT: "/v1/products/",
     Subject.PRICE: "/v1/prices/",
 }
+
+
+HANDLERS = {**SUBJECT_HANDLERS, **PAYMENT_HANDLERS, **TRIAL_HANDLERS}
 
 
 class WrongModeError(BillingError):
@@ -144,7 +149,7 @@ def _expected_status(snapshot: EventSnapshot) -> str:
 def _apply(snapshot: EventSnapshot, event: Event, fetches: Fetches) -> Result:
     result = Result(status=_expected_status(snapshot))
     if snapshot.subject is not None:
-        result = SUBJECT_HANDLERS[snapshot.subject](snapshot, fetches)
+        result = HANDLERS[snapshot.subject](snapshot, fetches)
     elif snapshot.is_thin and result.status == Event.Status.IGNORED:
         result = THIN
     for handler in handlers_for(snapshot.type):
@@ -162,6 +167,8 @@ def _fetch(wanted: Wanted, *, account: str) -> Fetched:
     deleted, it may be the key that is another account's. When it was, the event that says so comes,
     and settles this one.
     """
+    if wanted.subject is Subject.PAYMENT:
+        return fetch_wanted_payment(wanted, account=account)
     with transaction.atomic(durable=True):
         revision = (
             MODELS[wanted.subject]

@@ -75,6 +75,12 @@ class Command(BaseCommand):
             help="First look for events that never arrived, and process them.",
         )
         what.add_argument(
+            "--payments",
+            action="store_true",
+            help="Compare one-off payments although none is known here; else they are compared"
+            " where one is, or a price that is paid once.",
+        )
+        what.add_argument(
             "--verify-features",
             type=_sample,
             metavar="N",
@@ -190,6 +196,7 @@ class Command(BaseCommand):
             workers=options["workers"],
             allow_empty=options["allow_empty"],
             events=options["events"],
+            payments=options["payments"],
             verify_features=options["verify_features"],
         )
         if not options["quiet"]:
