@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from datetime import timedelta
 
 from django.conf import settings as django_settings
 from django.db import IntegrityError, transaction
@@ -17,6 +18,9 @@ from .door import Cause
 from .subscriptions import recompute_subscriptions
 
 SALT = b"django_stripe_billing.trials"
+
+ABANDONED_AFTER = timedelta(days=2)
+"""A Checkout Session lives for a day; a subscription that came of it is known a night later."""
 
 
 def claim_trial(session: CheckoutSession) -> bool:
@@ -32,6 +36,7 @@ def claim_trial(session: CheckoutSession) -> bool:
     email = normalised_email(customer.email)
     if email:
         wanted.append((TrialUse.Kind.EMAIL, _hashes(email)))
+    _forget_abandoned(customer.account, [value for _, values in wanted for value in values])
     uses = TrialUse.objects.filter(account=customer.account)
     for kind, values in wanted:  # what an earlier SECRET_KEY has hashed is no other's any more
         if len(values) > 1 and uses.filter(kind=kind, value__in=values[1:]).exists():
@@ -51,6 +56,18 @@ def claim_trial(session: CheckoutSession) -> bool:
     except IntegrityError:
         return False
     return bool(wanted)
+
+
+def _forget_abandoned(account: str, values: list[str]) -> None:
+    """Free the claims of checkouts that are over, although nobody told us so."""
+    abandoned = TrialUse.objects.filter(
+        account=account,
+        value__in=values,
+        checkout_session__status="open",
+        checkout_session__created_at__lt=timezone.now() - ABANDONED_AFTER,
+        customer__subscriptions=None,
+    )
+    TrialUse.objects.filter(pk__in=list(abandoned.values_list("pk", flat=True))).delete()
 
 
 def close_sessions(sessions: QuerySet[CheckoutSession], status: str) -> None:
