@@ -28,7 +28,7 @@ from ..rules.entitlements import Catalog, Policy, Term, wanted_entitlements
 from ..rules.json_values import integer, mapping, objects, text
 from ..rules.money import per_month
 from ..rules.ordering import Verdict, judge
-from ..rules.snapshots import SubscriptionSnapshot
+from ..rules.snapshots import TERMINAL_STATUSES, SubscriptionSnapshot
 from ..sync import CatalogTerms, Stored, SubscriptionReading, read_catalog, read_stored
 from .reading import Key, Row, snapshot_of
 
@@ -85,7 +85,7 @@ def is_known(key: Key) -> bool:
 
 def is_suspect(key: Key, row: Row, terms: Terms) -> bool:
     """Whether something seems to differ, given a key of Stripe's that is equal to the row's."""
-    if row.is_held_elsewhere:
+    if row.is_held_elsewhere or (row.is_customer_deleted and key[2] not in TERMINAL_STATUSES):
         return True
     wanted = wanted_entitlements(
         snapshot_of(key),
@@ -133,6 +133,9 @@ def confirm(readings: Sequence[SubscriptionReading], *, account: str) -> list[Co
         ids = {reading.snapshot.id for reading in readings}
         customers = _lock_customers(readings, ids, account=account)
         stored = read_stored(ids, account=account)
+        late = {entry.subscription.customer_id for entry in stored.values()} - customers.keys()
+        if late:  # a webhook has just stored a subscription with its customer
+            customers |= _locked(Q(pk__in=late))
         for entry in stored.values():
             entry.subscription.customer = customers[entry.subscription.customer_id]
         view = _View(stored, customers, readings, account=account)
@@ -216,7 +219,11 @@ def _lock_customers(
     wanted = Q(stripe_id__in=named, account=account) | Q(
         pk__in=list(owners.values_list("customer_id", flat=True))
     )
-    rows = Customer.objects.select_for_update().filter(wanted).order_by("pk")
+    return _locked(wanted)
+
+
+def _locked(which: Q) -> dict[int, Customer]:
+    rows = Customer.objects.select_for_update().filter(which).order_by("pk")
     return {row.pk: row for row in rows.prefetch_related("subscriber")}
 
 
@@ -234,11 +241,12 @@ def _compare(reading: SubscriptionReading, entry: Stored | None, view: _View) ->
             differences, is_certain = [], True
     is_row_equal = not differences
     customer = entry.subscription.customer if entry else view.customers.get(remote.customer_id)
-    held: dict[str, Term] = {}
+    held: list[tuple[str, Term]] = []
     if entry is not None and local is not None:
-        held = {view.names[row.feature_id]: row.term for row in entry.entitlements.values()}
+        held = [(view.names[row.feature_id], row.term) for row in entry.entitlements.values()]
         if is_row_equal:
-            differences = _entitlements(entry, held, view.wanted(local, customer, entry))
+            differences = _entitlements(entry, view, wanted=view.wanted(local, customer, entry))
+    wanted = view.wanted(remote, customer, entry) if differences else {}
     return Comparison(
         reading=reading,
         customer=customer,
@@ -247,29 +255,28 @@ def _compare(reading: SubscriptionReading, entry: Stored | None, view: _View) ->
         is_row_equal=is_row_equal,
         is_stored=entry is not None,
         takes_away=bool(differences)
-        and takes_access_away(held=held, wanted=view.wanted(remote, customer, entry)),
+        and any(takes_access_away(held={key: term}, wanted=wanted) for key, term in held),
     )
 
 
-def _entitlements(
-    entry: Stored, held: Mapping[str, Term], wanted: Mapping[str, Term]
-) -> list[Difference]:
+def _entitlements(entry: Stored, view: _View, *, wanted: Mapping[str, Term]) -> list[Difference]:
     """What differs; an entitlement that is somebody else's, or names another source, is extra."""
     subscription = entry.subscription
     source = (subscription.customer_id, SourceKind.SUBSCRIPTION, subscription.stripe_id)
-    strays = {
-        key: row
-        for key, row in zip(held, entry.entitlements.values(), strict=True)
-        if (row.customer_id, row.source_kind, row.source_id) != source
-    }
-    own = {key: term for key, term in held.items() if key not in strays}
-    owners = Customer.objects.in_bulk({row.customer_id for row in strays.values()})
+    own, strays = {}, []
+    for row in entry.entitlements.values():
+        if (row.customer_id, row.source_kind, row.source_id) == source:
+            own[view.names[row.feature_id]] = row.term
+        else:
+            strays.append(row)
+    owners = Customer.objects.in_bulk({row.customer_id for row in strays})
     return entitlement_drift(held=own, wanted=wanted) + [
         Difference(
             kind=Kind.ENTITLEMENT_EXTRA,
-            here=f"{key}: granted to {owners[row.customer_id]} by {row.source_id}",
+            here=f"{key}: granted to {owners.get(row.customer_id)} by {row.source_id}",
             stripe=f"{key}: {subscription.stripe_id} grants nothing there",
-            subject=key,
+            subject=f"{key} of {owners.get(row.customer_id)}",
         )
-        for key, row in strays.items()
+        for row in strays
+        for key in [view.names[row.feature_id]]
     ]

@@ -91,10 +91,10 @@ def write_table(report: Report, out: TextIO, *, width: int | None = None) -> Non
         hidden = report.run.drift_found - MOST_ROWS
         if hidden > 0:
             console.print(f"… and {hidden:,} more: --format csv, json or html shows all of them.")
-    for note, count in sorted(report.run.notes.items()):
-        console.print(f"note: {escape(note)} ({count:,} times): it grants nothing here")
+    for note in report.notes:
+        console.print(f"note: {_shown(note)}")
     for error in report.errors:
-        console.print(f"[bold red]error:[/] {escape(error)}")
+        console.print(f"[bold red]error:[/] {_shown(error)}")
     for line in advice(report):
         console.print(escape(line))
     console.print(report.summary)
@@ -122,8 +122,13 @@ def _table(report: Report) -> Table:
         at_stake = "" if entry.amount is None else formatted(entry.amount, entry.currency)
         state = entry.state if not entry.error else f"{entry.state}: {entry.error}"
         cells = ("\n".join(filter(None, what)), entry.here, entry.stripe, at_stake, state)
-        table.add_row(*(escape(cell) for cell in cells))
+        table.add_row(*(_shown(cell) for cell in cells))
     return table
+
+
+def _shown(text: str) -> str:
+    """Text of Stripe's or of payers for a terminal: no markup, and nothing that controls it."""
+    return escape("".join(sign if sign.isprintable() else "�" for sign in text))
 
 
 def _kind_totals(entry: Drift) -> dict[str, Any]:
@@ -178,7 +183,9 @@ def _stripe_url(entry: Drift) -> str:
 
 def _inert(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return f"'{value}"
+    return value
 
 
 Write = Callable[[Report, TextIO], None]

@@ -7,16 +7,24 @@ from urllib.parse import quote
 
 from django.db.models import QuerySet
 
-from ..exceptions import StripeError, StripeObjectMissingError, UnsettledError
+from ..exceptions import (
+    StripeError,
+    StripeObjectMissingError,
+    StripeUnavailableError,
+    UnsettledError,
+)
 from ..models import Drift, Price, ReconcileRun, Subscription, SubscriptionItem
+from ..models.mirrored import to_second
 from ..rules.drift import Kind
 from ..rules.money import per_month
-from ..rules.snapshots import ENDED_STATUSES
+from ..rules.snapshots import ENDED_STATUSES, MISSING
 from ..stripe_api import Pace, request, without_secrets
 from ..sync import Cause, mark_missing
+from . import windows
 from .comparing import Comparison
 from .fetching import compare_by_id
 from .options import Options
+from .ownership import beat
 from .patience import Patience
 from .recording import drift_row, mark, record
 from .repairing import Repairer, stopped
@@ -38,39 +46,33 @@ class MissingSubscriptions:
         self._repairer = Repairer(run, options, pace=pace)
         self._cause = Cause(kind="reconcile", id=str(run.pk))
 
-    def settle(self, *, listed: int) -> list[str]:
-        """Ask for each; returns the errors. Raises StripeError when Stripe does not answer.
+    def settle(self, *, listed: int) -> None:
+        """Ask for each. Raises StripeError when Stripe does not answer.
 
         Nothing is asked or written where there are more than the run may change, or where Stripe
-        listed nothing at all: then the key is another account's, or the list was cut short.
+        listed nothing at all: then the key is another account's, or the list was cut short. Errors
+        are written onto the windows, so that a resumed run lists those anew.
         """
         suspected = self._suspected().count()
         if not suspected:
-            return []
+            return
         if listed == 0 and not self._options.allow_empty and not self._is_customer_known():
-            return [
+            windows.doubt(
+                self._run,
                 f"Stripe lists no subscription at all, and {suspected:,} are live here. Is the API"
-                " key of the right account and mode? If so, run it with --allow-empty."
-            ]
+                " key of the right account and mode? If so, run it with --allow-empty.",
+            )
+            return
         if suspected > self._repairer.limit and not self._options.allow_empty:
-            return [
+            windows.doubt(
+                self._run,
                 f"{suspected:,} live subscriptions are not in Stripe's list, more than the"
                 f" {self._repairer.limit:,} that this run may change (--max-changes). Is the API"
-                " key of the right account? Nothing was done about them."
-            ]
-        errors: list[str] = []
-        unlisted = 0
-        for row in self._each():
-            error, is_there = self._ask(row)
-            unlisted += is_there
-            if error:
-                errors.append(error)
-        if unlisted:
-            errors.append(
-                f"Stripe's list left out {unlisted:,} subscriptions that it has: it was cut short,"
-                " and nothing was concluded from it. Run it again."
+                " key of the right account? Nothing was done about them.",
             )
-        return errors
+            return
+        for row in self._each():
+            self._ask(row)
 
     def _is_customer_known(self) -> bool:
         """One customer may have no subscription at all, if Stripe knows the customer."""
@@ -85,9 +87,9 @@ class MissingSubscriptions:
         return True
 
     def _suspected(self) -> QuerySet[Drift]:
-        return Drift.objects.filter(run=self._run, kind=KIND, state=Drift.State.FOUND).exclude(
-            stripe=GONE
-        )
+        """Those that are not settled: also what a run was killed at, between belief and repair."""
+        rows = Drift.objects.filter(run=self._run, kind=KIND, state=Drift.State.FOUND, error="")
+        return rows if self._run.is_applying else rows.exclude(stripe=GONE)
 
     def _each(self) -> Iterator[Drift]:
         last = 0
@@ -95,29 +97,30 @@ class MissingSubscriptions:
             yield from chunk
             last = chunk[-1].pk
 
-    def _ask(self, row: Drift) -> tuple[str, bool]:
-        """What went wrong, or ''; and whether Stripe should have listed it, and did not."""
+    def _ask(self, row: Drift) -> None:
+        beat(self._run)
         stored = (
             Subscription.objects.filter(account=self._options.account, stripe_id=row.object_id)
             .select_related("customer__subscriber")
             .first()
         )
         if stored is None or stored.status in ENDED_STATUSES:
-            mark([row], Drift.State.GONE)
-            return "", False
+            is_ours = row.stripe == GONE and stored is not None and stored.status == MISSING
+            mark([row], Drift.State.REPAIRED if is_ours else Drift.State.GONE)
+            return
         try:
             found = compare_by_id(
                 row.object_id, account=self._options.account, patience=self._patience
             )
         except StripeObjectMissingError:
             self._believe(row, stored)
-            return "", False
-        except UnsettledError as error:
-            return str(error), False
-        except StripeError as error:
-            if not error.status or error.status >= 500:
-                raise
-            return f"{row.object_id} can't be fetched: {without_secrets(str(error))}", False
+            return
+        except StripeUnavailableError:
+            raise
+        except (StripeError, UnsettledError) as error:
+            text = f"{row.object_id} can't be fetched: {without_secrets(str(error))}"
+            windows.doubt(self._run, text, created=to_second(stored.stripe_created_at))
+            return
         mark([row], Drift.State.GONE)
         self._take(found)
         remote = found.reading.snapshot
@@ -126,10 +129,19 @@ class MissingSubscriptions:
             and remote.created < self._run.created_before - JUST_NOW
             and remote.customer_id == stored.customer.stripe_id
         )
-        return "", is_in_place and not remote.test_clock_id
+        if is_in_place and not remote.test_clock_id:
+            windows.doubt(
+                self._run,
+                f"Stripe's list left out {remote.id}, which it has: it was cut short, and nothing"
+                " was concluded from it.",
+                created=remote.created,
+            )
 
     def _believe(self, row: Drift, stored: Subscription) -> None:
         """Stripe does not have it: the drift is certain."""
+        if not self._options.wants(KIND):
+            mark([row], Drift.State.GONE)
+            return
         row.stripe = GONE
         row.subscriber = str(stored.customer.subscriber or "")[:255]
         row.amount, row.currency = worth(stored)

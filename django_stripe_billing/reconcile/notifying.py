@@ -30,6 +30,13 @@ def notify(report: Report) -> bool:
         lines.append(f"… and {run.drift_left - MOST_LINES:,} more.")
     if run.drift_left and not run.is_applying:
         lines.append("Run manage.py reconcile_entitlements --apply to repair it.")
+    if run.notes:
+        lines += ["", *(f"Note: {text}" for text in report.notes)]
     state = "incomplete" if not run.is_complete else f"{run.drift_left:,} drift left"
     mail_admins(f"Stripe reconcile: {state}", "\n".join(lines), fail_silently=True)
     return True
+
+
+def notify_failure(error: str) -> None:
+    """Tell of a run that did not even begin, or could not be told of."""
+    mail_admins("Stripe reconcile: error", error, fail_silently=True)

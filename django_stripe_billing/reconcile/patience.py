@@ -17,9 +17,9 @@ ATTEMPTS = 6
 LONGEST_PAUSE = 30.0
 """Seconds."""
 
-SHARED_REASONS = ("global-", "endpoint-")
-"""Of `Stripe-Rate-Limited-Reason`: these limits are of the account, so everybody waits; the others
-are about one object. https://docs.stripe.com/rate-limits"""
+OWN_REASONS = frozenset({"", "resource-specific"})
+"""Of `Stripe-Rate-Limited-Reason`: these limits are of one object. Any other is of the account, so
+everybody waits. https://docs.stripe.com/rate-limits"""
 
 
 class Patience:
@@ -41,8 +41,6 @@ class Patience:
 
     def _hold_others(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        is_shared = isinstance(error, StripeRateLimitError) and error.reason.startswith(
-            SHARED_REASONS
-        )
+        is_shared = isinstance(error, StripeRateLimitError) and error.reason not in OWN_REASONS
         if is_shared and state.next_action is not None:
             self._pace.hold(state.next_action.sleep)

@@ -36,6 +36,7 @@ from ..sync import (
     sync_payment,
 )
 from .options import Options
+from .ownership import beat
 from .patience import Patience
 from .recording import drift_row, mark, record
 from .repairing import Repairer, stopped
@@ -67,6 +68,7 @@ class Payments:
         if not (self._options.payments or sells_payments(self._account)):
             return []
         for page in self._pages():
+            beat(self._run)
             self._listed |= {identifier(row) for row in page.rows}
             self._compare(suspects(page, account=self._account))
         self._unlisted()
@@ -104,6 +106,7 @@ class Payments:
 
     def _compare(self, found: Iterable[PaymentSnapshot]) -> None:
         for listed in found:
+            beat(self._run)
             try:
                 remote, differences = self._confirmed(listed)
             except StripeObjectMissingError:
@@ -174,6 +177,7 @@ class Payments:
         for row in _each(rows.filter(stripe_created_at__lt=before, customer__test_clock_id="")):
             if row.stripe_id in self._listed:
                 continue
+            beat(self._run)
             snapshot = row.snapshot(row.items.all())
             try:
                 self._patience(

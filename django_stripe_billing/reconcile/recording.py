@@ -40,7 +40,8 @@ def drift_row(
 
 
 def record(rows: Sequence[Drift]) -> list[Drift]:
-    """Save the rows, and return them as they are stored: a run that is resumed finds some again."""
+    """Save the rows, and return them as they are stored: a run that is resumed finds some again,
+    and those are then as newly found."""
     if not rows:
         return []
     try:
@@ -53,7 +54,9 @@ def record(rows: Sequence[Drift]) -> list[Drift]:
 
 def _record_again(rows: Sequence[Drift]) -> list[Drift]:
     Drift.objects.bulk_create(rows, ignore_conflicts=True)
-    return _stored(rows)
+    stored = _stored(rows)
+    mark([row for row in stored if row.state != Drift.State.FOUND or row.error], Drift.State.FOUND)
+    return stored
 
 
 def _stored(rows: Sequence[Drift]) -> list[Drift]:

@@ -9,6 +9,9 @@ from typing import Any
 from ..models import Drift, ReconcileRun
 from ..rules.drift import MEANINGS, Kind
 
+UNKNOWN = "unknown "
+"""The beginning of notes on what this version does not know."""
+
 VERSION = 1
 """Of the JSON; docs/reconcile.schema.json describes it."""
 
@@ -39,6 +42,16 @@ class Report:
     @property
     def errors(self) -> list[str]:
         return list(self.run.errors)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is no drift and worth knowing, in sentences."""
+        return [
+            f"{note} ({count:,} times): it grants nothing here."
+            if note.startswith(UNKNOWN)
+            else note
+            for note, count in sorted(self.run.notes.items())
+        ]
 
     @property
     def exit_code(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote
 
-from django.db import DatabaseError, IntegrityError, connections, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -23,17 +24,23 @@ from ..exceptions import (
     StripeObjectMissingError,
 )
 from ..models import Customer, Drift, ReconcileRun, ReconcileWindow, Subscription
+from ..models.mirrored import to_datetime
 from ..rules.json_values import identifier
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import Pace, TokenBucket, counted_calls, paced, request, without_secrets
 from . import windows
+from .events import MissedEvents
+from .features import FeatureCheck
 from .missing import MissingSubscriptions
 from .options import Options
-from .ownership import is_alive, this_process
+from .ownership import at_work, is_alive, this_process
 from .patience import Patience
 from .payments import Payments
+from .report import UNKNOWN
 from .sweeps import Sweeps
 from .working import TakenOverError, WindowWorker
+
+logger = logging.getLogger("django_stripe_billing.reconcile")
 
 LIVE_RATE, TEST_RATE = 20.0, 10.0
 """Calls a second. Stripe allows 25 on one endpoint, and 25 in all in test mode."""
@@ -63,12 +70,23 @@ def default_rate() -> float:
 
 
 def estimate(options: Options) -> Estimate:
-    """What a run will take; one query."""
+    """What a run will take; one query, two where features are verified."""
     rows = Subscription.objects.filter(account=options.account)
     if options.customer_id:
         rows = rows.filter(customer__stripe_id=options.customer_id)
+    if options.since is not None:
+        rows = rows.filter(stripe_created_at__gte=to_datetime(options.since))
     number = rows.count()
-    return Estimate(subscriptions=number, calls=-(-number // 100) + 3 * options.workers)
+    calls = -(-number // 100) + 3 * options.workers
+    if options.verify_features is not None:
+        people = rows.exclude(status__in=ENDED_STATUSES).exclude(customer__subscriber=None)
+        people_number = people.values("customer").distinct().count()
+        calls += (
+            people_number
+            if options.verify_features < 0
+            else min(options.verify_features, people_number)
+        )
+    return Estimate(subscriptions=number, calls=calls)
 
 
 def begin(options: Options) -> ReconcileRun:
@@ -80,6 +98,8 @@ def begin(options: Options) -> ReconcileRun:
     _refuse_second(options.account)
     with counted_calls() as counter:
         stripe_account, now = _ask_account(options)
+    if options.since is not None and options.since > now:
+        raise ReconcileRefusedError("--since is in the future: there is nothing to compare.")
     run = ReconcileRun(
         account=options.account,
         livemode=settings.livemode,
@@ -119,19 +139,24 @@ def resume(account: str = "") -> ReconcileRun:
             f"Run {run.pk} compared the account {run.stripe_account_id}; the API key is now of"
             f" {stripe_account or 'another'}."
         )
-    taken = ReconcileRun.objects.filter(pk=run.pk, owner=run.owner, resumed=run.resumed).update(
-        owner=this_process(),
-        active_for=f"account {account}",
-        beat_at=timezone.now(),
-        resumed=run.resumed + 1,
-        state=ReconcileRun.State.RUNNING,
-        finished_at=None,
-        errors=[],
-    )
+    same = ReconcileRun.objects.filter(pk=run.pk, owner=run.owner, resumed=run.resumed)
+    try:
+        with transaction.atomic():
+            taken = same.update(
+                owner=this_process(),
+                active_for=f"account {account}",
+                beat_at=timezone.now(),
+                resumed=run.resumed + 1,
+                state=ReconcileRun.State.RUNNING,
+                finished_at=None,
+                errors=[],
+            )
+            run.refresh_from_db()
+            windows.reopen(run)
+    except IntegrityError:
+        taken = 0
     if not taken:
         raise ReconcileRefusedError(_refusal(account))
-    windows.reopen(run.windows.exclude(state=ReconcileWindow.State.DONE))
-    run.refresh_from_db()
     return run
 
 
@@ -151,26 +176,33 @@ def execute(run: ReconcileRun, *, tell: Listener = lambda number: None) -> Recon
     options = Options.from_json(run.options)
     started = time.monotonic()
     pace = TokenBucket(rate=options.rate or default_rate())
-    with paced(pace), counted_calls() as counter:
+    with at_work(run), paced(pace), counted_calls() as counter:
         try:
+            if options.events:
+                MissedEvents(run, options, pace=pace).look()
             Sweeps(run, options, pace=pace).before()
             errors = _work(run, options, pace=pace, tell=tell)
             if not errors:
                 errors = finish_comparison(run, options, pace=pace)
-        except (BillingError, DatabaseError) as error:
-            errors = [f"{type(error).__name__}: {without_secrets(str(error))}"]
         except KeyboardInterrupt:
             conclude(run, ["It was interrupted."], calls=counter["calls"], started=started)
             raise
-    conclude(run, errors, calls=counter["calls"], started=started)
+        except Exception as error:  # a run that nobody works on must not look as if it went on
+            errors = [f"{type(error).__name__}: {without_secrets(str(error))}"]
+            if not isinstance(error, (BillingError, DatabaseError, InterfaceError)):
+                logger.exception("Run %s failed", run.pk)
+        conclude(run, errors, calls=counter["calls"], started=started)
     return run
 
 
 def finish_comparison(run: ReconcileRun, options: Options, *, pace: Pace) -> list[str]:
-    """What comes after the windows: unlisted subscriptions, and what the database alone shows."""
+    """What comes after the windows: unlisted subscriptions, one-off payments, and what the database
+    alone shows. Returns the errors that are of no window."""
     listed = run.windows.aggregate(total=Sum("listed"))["total"] or 0
-    errors = MissingSubscriptions(run, options, pace=pace).settle(listed=listed)
-    errors += Payments(run, options, pace=pace).compare()
+    MissingSubscriptions(run, options, pace=pace).settle(listed=listed)
+    errors = Payments(run, options, pace=pace).compare()
+    if options.verify_features is not None:
+        FeatureCheck(run, options, pace=pace).look()
     Sweeps(run, options, pace=pace).after()
     return errors
 
@@ -180,12 +212,17 @@ def conclude(run: ReconcileRun, errors: list[str], *, calls: int, started: float
     totals = run.windows.aggregate(
         listed=Sum("listed"), compared=Sum("compared"), calls=Sum("calls")
     )
+    begun = (run.owner, run.resumed)
     run.refresh_from_db()
+    if (run.owner, run.resumed) != begun:
+        raise ReconcileRefusedError(f"{run.owner} goes on with run {run.pk}.")
     run.listed, run.compared = totals["listed"] or 0, totals["compared"] or 0
     run.calls_apart += calls
     run.calls = run.calls_apart + (totals["calls"] or 0)
     run.seconds += time.monotonic() - started
-    notes: Counter[str] = Counter()
+    notes: Counter[str] = Counter(
+        {note: count for note, count in run.notes.items() if not note.startswith(UNKNOWN)}
+    )
     for window in run.windows.all():
         notes.update(window.notes)
         errors = [*errors, *window.errors]
@@ -216,7 +253,13 @@ def _work(run: ReconcileRun, options: Options, *, pace: Pace, tell: Listener) ->
     """Work through all windows with as many threads as asked for; returns the errors."""
     if options.workers == 1:
         return work_windows(run, options, pace=pace, tell=tell, owner=this_process())
-    stopping = threading.Event()
+    stopping, turn = threading.Event(), threading.Lock()
+
+    def told(number: int) -> None:
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        with turn:
+            tell(number)
 
     def thread(number: int) -> list[str]:
         try:
@@ -225,9 +268,8 @@ def _work(run: ReconcileRun, options: Options, *, pace: Pace, tell: Listener) ->
                     run,
                     options,
                     pace=pace,
-                    tell=tell,
+                    tell=told,
                     owner=f"{this_process()}:{number}",
-                    stopping=stopping,
                 )
         finally:
             connections.close_all()
@@ -236,7 +278,7 @@ def _work(run: ReconcileRun, options: Options, *, pace: Pace, tell: Listener) ->
         running = [pool.submit(thread, number) for number in range(options.workers)]
         try:
             return [error for done in as_completed(running) for error in done.result()]
-        except KeyboardInterrupt:
+        except BaseException:
             stopping.set()
             raise
 
@@ -248,19 +290,16 @@ def work_windows(
     pace: Pace,
     tell: Listener,
     owner: str,
-    stopping: threading.Event | None = None,
 ) -> list[str]:
     """Claim windows one after the other and work through them; returns the errors."""
     errors: list[str] = []
-    while (stopping is None or not stopping.is_set()) and (
-        window := windows.claim(run, owner=owner)
-    ):
+    while window := windows.claim(run, owner=owner):
         worker = WindowWorker(run, window, options, owner=owner, pace=pace, tell=tell)
         try:
             worker.work()
         except TakenOverError:
             continue
-        except (BillingError, DatabaseError) as error:
+        except (BillingError, DatabaseError, InterfaceError) as error:
             text = (
                 f"Stopped after {worker.listed:,} subscriptions of a window:"
                 f" {without_secrets(str(error))}"

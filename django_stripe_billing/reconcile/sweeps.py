@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
+from django.db import transaction
 from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from ..catalog import sync_catalog
+from ..exceptions import StripeObjectMissingError
 from ..models import (
     Customer,
     Drift,
@@ -24,13 +28,26 @@ from ..rules.drift import Difference, Kind
 from ..rules.entitlements import PAID_STATUSES
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import Pace
-from ..sync import Cause, recompute, recompute_subscriptions, revoke_unfounded
+from ..sync import (
+    Cause,
+    SubscriptionReading,
+    apply_subscriptions,
+    read_subscription,
+    recompute,
+    recompute_subscriptions,
+    revoke_unfounded,
+)
 from ..webhooks import process_again
 from .options import Options
+from .ownership import beat
+from .patience import Patience
 from .recording import drift_row, mark, record
 from .repairing import Repairer, stopped
 
 Row = TypeVar("Row", bound=Model)
+
+UNFOUNDED = "nothing that would grant it"
+"""What is written at Stripe's side of an entitlement without a source."""
 
 STUCK_AFTER = timedelta(minutes=15)
 CHUNK = 500
@@ -45,6 +62,7 @@ class Sweeps:
         self._account = options.account
         self._repairer = Repairer(run, options, pace=pace)
         self._cause = Cause(kind="reconcile", id=str(run.pk))
+        self._patience = Patience(pace)
 
     def before(self) -> None:
         """What must be put right first: a stray entitlement stands in the way of the right one."""
@@ -53,6 +71,7 @@ class Sweeps:
     def after(self) -> None:
         """What is looked for when all pages were compared."""
         self._unlinked_customers()
+        self._duplicate_customers()
         self._duplicate_subscriptions()
         if not self._options.customer_id:
             self._events(Kind.EVENT_FAILED, Q(status=Event.Status.FAILED))
@@ -88,7 +107,7 @@ class Sweeps:
                         Difference(
                             kind=kind,
                             here=f"{row.feature.lookup_key}: granted",
-                            stripe="nothing that would grant it",
+                            stripe=UNFOUNDED,
                             subject=row.feature.lookup_key,
                         ),
                         object_id=row.source_id,
@@ -98,16 +117,45 @@ class Sweeps:
                 ]
             )
             self._repair(drift, len({row.source_id for row in chunk}), self._revoking(chunk))
+        self._forget_repaired(kind, stripe=UNFOUNDED)
 
-    def _revoking(self, rows: Iterable[Entitlement]) -> Callable[[], None]:
+    def _revoking(self, rows: Sequence[Entitlement]) -> Callable[[], None]:
+        """Revoke what has no source; one that Stripe has after all is stored in the same moment."""
+
         def revoke() -> None:
             loose = [row for row in rows if row.subscription_id is None]
-            revoke_unfounded(loose, cause=self._cause)
-            founded = {row.subscription.stripe_id for row in rows if row.subscription}
-            again = {row.source_id for row in loose} | founded
-            recompute_subscriptions(again, account=self._account, cause=self._cause)
+            lost = self._lost_sources({row.source_id for row in loose})
+            with transaction.atomic():
+                revoke_unfounded(loose, cause=self._cause)
+                apply_subscriptions(lost, cause=self._cause)
+                founded = {row.subscription.stripe_id for row in rows if row.subscription}
+                again = {row.source_id for row in loose} | founded
+                recompute_subscriptions(again, account=self._account, cause=self._cause)
 
         return revoke
+
+    def _lost_sources(self, source_ids: set[str]) -> list[SubscriptionReading]:
+        """Subscriptions that are not stored, and that Stripe has: it is asked before."""
+        own = Subscription.objects.filter(account=self._account, stripe_id__in=source_ids)
+        known = set(own.values_list("stripe_id", flat=True))
+        found = []
+        for source_id in sorted(source_ids - known):
+            beat(self._run)
+            try:
+                found.append(
+                    self._patience(partial(read_subscription, source_id, account=self._account))
+                )
+            except StripeObjectMissingError:
+                continue
+        return found
+
+    def _forget_repaired(self, kind: Kind, **values: str) -> None:
+        """What a resumed run does not find again was repaired before it broke off."""
+        if self._run.is_applying and self._run.resumed:
+            left = Drift.objects.filter(
+                run=self._run, kind=kind, state=Drift.State.FOUND, error="", **values
+            )
+            mark(list(left), Drift.State.REPAIRED)
 
     def _unlinked_customers(self) -> None:
         """Somebody pays, and nobody gets what is paid for."""
@@ -130,6 +178,41 @@ class Sweeps:
                         customer=row,
                     )
                     for row in chunk
+                ]
+            )
+
+    def _duplicate_customers(self) -> None:
+        """Somebody who is linked, and pays as another customer whom nobody is linked to."""
+        kind = Kind.CUSTOMER_DUPLICATE
+        if not self._options.wants(kind):
+            return
+        paying = Subscription.objects.filter(customer=OuterRef("pk"), status__in=PAID_STATUSES)
+        rows = self._customers().filter(Exists(paying), subscriber=None, is_deleted=False)
+        for chunk in _chunks(rows.exclude(email="")):
+            emails = {row.email.lower() for row in chunk}
+            linked = Customer.objects.filter(account=self._account, is_deleted=False)
+            others = {
+                row.email.lower(): row
+                for row in linked.exclude(subscriber=None)
+                .annotate(lowered=Lower("email"))
+                .filter(lowered__in=emails)
+                .select_related("subscriber")
+            }
+            record(
+                [
+                    drift_row(
+                        self._run,
+                        Difference(
+                            kind=kind,
+                            here=f"{other} is linked to {other.subscriber}",
+                            stripe=f"{row} pays, with the same e-mail address",
+                            subject=str(other.stripe_id or ""),
+                        ),
+                        object_id=str(row.stripe_id or row),
+                        customer=row,
+                    )
+                    for row in chunk
+                    if (other := others.get(row.email.lower())) is not None
                 ]
             )
 
@@ -180,7 +263,7 @@ class Sweeps:
                         Difference(
                             kind=kind,
                             here=row.error or row.status,
-                            stripe=f"{row.type} of {row.stripe_created_at:%Y-%m-%d %H:%M}",
+                            stripe=told(row.type, row.stripe_created_at),
                         ),
                         object_id=row.stripe_id,
                         customer_id=row.customer_id,
@@ -191,8 +274,10 @@ class Sweeps:
             if self._run.is_applying:
                 for entry in drift:
                     self._process(entry)
+        self._forget_repaired(kind)
 
     def _process(self, entry: Drift) -> None:
+        beat(self._run)
         event = Event.objects.get(stripe_id=entry.object_id)
         try:
             process_again(event)
@@ -222,6 +307,11 @@ class Sweeps:
             mark(drift, Drift.State.FOUND, error=stopped(self._repairer.limit))
         elif self._repairer.attempt(drift, repair):
             mark(drift, Drift.State.REPAIRED)
+
+
+def told(event_type: str, created_at: datetime | None) -> str:
+    """An event, for people."""
+    return event_type if created_at is None else f"{event_type} of {created_at:%Y-%m-%d %H:%M}"
 
 
 def _chunks(rows: QuerySet[Row]) -> Iterator[list[Row]]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
 from django.utils import timezone
 
-from ..models import ReconcileRun, ReconcileWindow, Subscription
+from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
 from ..models.mirrored import to_second
+from ..rules.drift import Kind
 
 LEASE = timedelta(minutes=2)
 """How long a window is its worker's after a sign of life; then another takes it over."""
 
 MOST_ERRORS = 200
 """How many errors of a window are kept."""
+
+UNLISTED = "not listed"
+"""What is written of a missing subscription until it was fetched by its id."""
 
 
 @dataclass(kw_only=True)
@@ -122,11 +125,46 @@ def fail(window: ReconcileWindow, error: str, *, owner: str) -> None:
     )
 
 
-def reopen(windows: Iterable[ReconcileWindow]) -> None:
-    """Let broken-off windows be claimed again, from where they stopped."""
-    ReconcileWindow.objects.filter(pk__in=[window.pk for window in windows]).update(
-        state=ReconcileWindow.State.PENDING, failure="", claimed_by="", claimed_until=None
+def doubt(run: ReconcileRun, error: str, *, created: int | None = None) -> None:
+    """Write an error onto the window of a second of creation, or onto all: `reopen` then lists
+    them anew."""
+    rows = run.windows.all()
+    if created is not None:
+        rows = rows.filter(created_from__lte=created, created_before__gt=created)
+    for window in rows:
+        if len(window.errors) < MOST_ERRORS:
+            window.errors = [*window.errors, error]
+            window.save(update_fields=["errors"])
+
+
+def reopen(run: ReconcileRun) -> None:
+    """Let windows be worked on again: broken-off ones from where they stopped, those with errors
+    from their start."""
+    for window in run.windows.all():
+        if window.errors:
+            _start_again(window)
+        elif window.state == ReconcileWindow.State.DONE:
+            continue
+        window.state, window.failure = ReconcileWindow.State.PENDING, ""
+        window.claimed_by, window.claimed_until = "", None
+        window.save()
+
+
+def _start_again(window: ReconcileWindow) -> None:
+    """Forget how far it came, and what was missing from its list: that is seen anew."""
+    unlisted = Drift.objects.filter(
+        run=window.run,
+        kind=Kind.SUBSCRIPTION_MISSING_AT_STRIPE,
+        object_id__in=Subscription.objects.filter(
+            account=window.run.account,
+            stripe_created_at__gte=_moment(window.created_from),
+            stripe_created_at__lt=_moment(window.created_before),
+        ).values("stripe_id"),
     )
+    unlisted.filter(Q(state=Drift.State.GONE) | Q(stripe=UNLISTED)).delete()
+    window.cursor, window.lowest, window.edge = "", window.created_before - 1, []
+    window.listed, window.compared = 0, 0
+    window.errors, window.notes = [], {}
 
 
 def _moment(second: int) -> datetime:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 
 from ..exceptions import (
     BillingError,
     StripeError,
     StripeObjectMissingError,
+    StripeUnavailableError,
     UnsettledError,
 )
 from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
@@ -36,9 +38,10 @@ from .comparing import (
 from .fetching import compare_by_id
 from .options import Options
 from .patience import Patience
-from .reading import Key, PageReader, Row, read_rows, remote_key
+from .reading import Key, PageReader, Row, key_of, read_rows, remote_key
 from .recording import drift_row, mark, record
 from .repairing import Repairer
+from .report import UNKNOWN
 
 MOST_ROWS = 4_000
 """Rows that one query of a page reads: subscriptions times items."""
@@ -80,6 +83,7 @@ class WindowWorker:
         self._reader = PageReader(
             account=self._account, customer_id=options.customer_id, most=MOST_ROWS
         )
+        self._second_of = {self._progress.cursor: self._progress.lowest}
         self._terms: Terms = read_terms(account=self._account)
         self._unknown: set[tuple[Kind, str]] = set()
         self._is_first_page = True
@@ -91,7 +95,7 @@ class WindowWorker:
         return self._progress.listed
 
     def work(self) -> None:
-        """Raises StripeError when Stripe does not answer, TakenOverError, DatabaseError."""
+        """Raises StripeError when Stripe does not answer, TakenOverError, or a database's error."""
         with counted_calls() as counter:
             try:
                 with PagesAhead(self._read, cursor=self._progress.cursor) as ahead:
@@ -100,8 +104,12 @@ class WindowWorker:
                         self._save(counter["calls"], is_done=not page.has_more)
                         self._tell(len(page.rows))
                         self._is_first_page = False
-            except (StripeError, DatabaseError, KeyboardInterrupt):
+            except (StripeError, DatabaseError, InterfaceError):
                 self._save(counter["calls"], is_done=False)
+                raise
+            except KeyboardInterrupt:
+                with suppress(BillingError, DatabaseError, InterfaceError):
+                    self._save(counter["calls"], is_done=False)
                 raise
 
     def _save(self, calls: int, *, is_done: bool) -> None:
@@ -110,13 +118,30 @@ class WindowWorker:
             raise TakenOverError("Another worker goes on with this window.")
 
     def _read(self, cursor: str) -> Page:
+        try:
+            page = self._read_from(cursor)
+        except StripeObjectMissingError:
+            if not cursor:
+                raise
+            # The cursor is gone: go on from its second. What was compared of that is left out.
+            page = self._read_from("", before=self._second_of[cursor] + 1)
+        if page.has_more:
+            self._second_of = {page.cursor: _last_second(page)}
+        return page
+
+    def _read_from(self, cursor: str, *, before: int | None = None) -> Page:
         params: dict[str, Any] = {"status": "all"}
+        created: dict[str, int] = {}
+        if self._window.created_from:
+            created["gte"] = self._window.created_from
         if self._options.customer_id:
-            params["customer"] = self._options.customer_id
+            params["customer"] = self._options.customer_id  # on a test clock, even in the future
         else:
-            params["created"] = {"lt": self._window.created_before}
-            if self._window.created_from:
-                params["created"]["gte"] = self._window.created_from
+            created["lt"] = self._window.created_before
+        if before is not None:
+            created["lt"] = before
+        if created:
+            params["created"] = created
         return self._patience(
             lambda: read_page("/v1/subscriptions", params, cursor=cursor, account=self._account)
         )
@@ -125,14 +150,15 @@ class WindowWorker:
 
     def _take(self, page: Page) -> windows.Progress:
         progress = self._progress
-        raw = {identifier(row): row for row in page.rows}
+        listed = [row for row in page.rows if identifier(row) not in progress.edge]
+        raw = {identifier(row): row for row in listed}
         keys = {stripe_id: remote_key(row) for stripe_id, row in raw.items()}
-        lowest = self._lowest(page)
         upper = progress.lowest
+        lowest = _last_second(page) if page.has_more else self._window.created_from - 1
         edge = {
             stripe_id
             for stripe_id, row in raw.items()
-            if (second(row.get("created")) or 0) == lowest
+            if (second(row.get("created")) or 0) <= lowest
         }
         rows, are_all = self._stored(raw, low=lowest, high=upper)
         equal = [
@@ -146,26 +172,20 @@ class WindowWorker:
         found = self._confirmed(suspects, page)
         drift = self._drift_of(found, raw)
         drift += self._vanished_drift()
-        drift += self._unknown_terms(keys.values())
-        if self._options.wants(Kind.SUBSCRIPTION_MISSING_AT_STRIPE):
-            listed = raw.keys() | progress.edge
-            drift += self._missing(rows if are_all else None, listed, low=lowest, high=upper)
+        parsed = [key_of(entry.reading.snapshot) for entry in found]
+        drift += self._unknown_terms([*(key for key, _row in equal), *parsed])
+        known = raw.keys() | progress.edge
+        drift += self._missing(rows if are_all else None, known, low=lowest, high=upper)
         self._record_and_repair(found, drift, raw)
         return windows.Progress(
             cursor=page.cursor,
             lowest=lowest,
-            edge=edge | (progress.edge if lowest == upper else set()),
-            listed=progress.listed + len(page.rows),
+            edge=edge | (progress.edge if lowest >= upper else set()),
+            listed=progress.listed + len(listed),
             compared=progress.compared + len(certain) + len(found) + len(self._vanished),
             errors=self._errors,
             notes=dict(self._notes),
         )
-
-    def _lowest(self, page: Page) -> int:
-        """The second down to which the list is known: the last row's, or the window's end."""
-        if not page.has_more:
-            return self._window.created_from - 1
-        return second(page.rows[-1].get("created")) or 0
 
     def _own(self) -> QuerySet[Subscription]:
         rows = Subscription.objects.filter(account=self._account)
@@ -216,11 +236,9 @@ class WindowWorker:
             return [compare_by_id(stripe_id, account=self._account, patience=self._patience)]
         except StripeObjectMissingError:
             self._vanished.append(comparison)
-        except UnsettledError as error:
-            self._errors.append(str(error))
-        except StripeError as error:
-            if not error.status or error.status >= 500:
-                raise
+        except StripeUnavailableError:
+            raise
+        except (StripeError, UnsettledError) as error:
             self._errors.append(f"{stripe_id} can't be fetched: {without_secrets(str(error))}")
         return []
 
@@ -262,14 +280,14 @@ class WindowWorker:
             )
         return found
 
-    def _unknown_terms(self, keys: Iterable[Key | None]) -> list[Drift]:
+    def _unknown_terms(self, keys: Iterable[Key]) -> list[Drift]:
         """Prices and products that the catalog lacks, each told once."""
         drift = []
         for key in keys:
-            if key is None or key[2] in TERMINAL_STATUSES:
+            if key[2] in TERMINAL_STATUSES:
                 continue
             if not is_known(key):
-                self._notes[f"unknown status {text(key[2]) or 'none'}"] += 1
+                self._notes[f"{UNKNOWN}status {text(key[2]) or 'none'}"] += 1
             for difference in unknown_in_catalog(key, self._terms):
                 name = (difference.kind, difference.stripe)
                 if name not in self._unknown and self._options.wants(difference.kind):
@@ -308,8 +326,9 @@ class WindowWorker:
             .exclude(stripe_id__in=listed)
             .order_by("pk")
         )
-        found = list(rows.values_list("stripe_id", "status", "customer__stripe_id")[:MOST_MISSING])
-        if len(found) == MOST_MISSING:
+        most = None if self._options.allow_empty else MOST_MISSING
+        found = list(rows.values_list("stripe_id", "status", "customer__stripe_id")[:most])
+        if len(found) == MOST_MISSING and not self._options.allow_empty:
             self._errors.append(
                 f"{MOST_MISSING:,} subscriptions or more that are stored are missing from one page"
                 " of Stripe's list: it is cut short, or the API key is another account's."
@@ -332,7 +351,7 @@ class WindowWorker:
         kind = Kind.SUBSCRIPTION_MISSING_AT_STRIPE
         return drift_row(
             self._run,
-            Difference(kind=kind, here=status, stripe=UNLISTED),
+            Difference(kind=kind, here=status, stripe=windows.UNLISTED),
             object_id=stripe_id,
             customer_id=customer_id or "",
         )
@@ -367,5 +386,9 @@ class WindowWorker:
         mark(list(left), Drift.State.REPAIRED)
 
 
-UNLISTED = "not listed"
-"""What is written until the subscription was fetched by its id."""
+def _last_second(page: Page) -> int:
+    """The second down to which a page that is not the last one knows the list."""
+    moment = second(page.rows[-1].get("created"))
+    if moment is None:
+        raise StripeUnavailableError("Stripe's list does not say when its last row was created.")
+    return moment

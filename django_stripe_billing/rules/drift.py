@@ -117,7 +117,7 @@ MEANINGS: Mapping[Kind, Meaning] = {
         advice="Link the customer to its subscriber in the admin.",
     ),
     Kind.CUSTOMER_DUPLICATE: Meaning(
-        sentence="Stripe has two customers for one subscriber.",
+        sentence="A second customer with a subscriber's e-mail address pays, linked to nobody.",
         repair="",
         advice="Decide which is the right one; move or cancel what the other has in Stripe.",
     ),

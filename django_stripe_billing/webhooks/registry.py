@@ -40,6 +40,11 @@ def unregister(handler: Handler) -> None:
             registered.remove(handler)
 
 
+def handled_types() -> list[str]:
+    """The types that the project has handlers for."""
+    return [entry for entry, registered in _handlers.items() if registered]
+
+
 def handlers_for(event_type: str) -> list[Handler]:
     """The project's handlers of a type, in the order in which they were registered."""
     return list(_handlers.get(event_type, ()))

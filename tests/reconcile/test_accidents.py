@@ -8,7 +8,7 @@ from django.db import IntegrityError
 from django_stripe_billing.access import has_feature
 from django_stripe_billing.exceptions import ReconcileRefusedError, StripeAuthenticationError
 from django_stripe_billing.models import Customer, Entitlement, Feature, Subscription
-from django_stripe_billing.reconcile import reconcile, repairing
+from django_stripe_billing.reconcile import comparing, reconcile, repairing
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.stripe_api import CallableHTTPClient
 
@@ -206,8 +206,6 @@ def test_a_catalog_that_changes_while_rows_are_compared_is_no_drift(
     shop, stripe_sandbox, subscription, monkeypatch
 ):
     """Rows are read in several queries: between two of them a feature may come to a product."""
-    from django_stripe_billing.reconcile import comparing
-
     read_catalog = comparing.read_catalog
 
     def changed(products, *, account):
@@ -319,3 +317,37 @@ def test_a_row_that_was_ended_by_hand_is_reported_each_time(subscription):
     Subscription.objects.all().delete()
     assert reconcile(apply=True).exit_code == 0
     assert reconcile(apply=False).exit_code == 0
+
+
+def test_a_feature_held_by_the_customer_and_by_somebody_else_is_drift(
+    shop, other_subscriber, subscription
+):
+    other = shop.bind(other_subscriber)
+    row = Entitlement.objects.get(feature__lookup_key="reports")
+    row.pk, row.customer = None, other
+    row.save(force_insert=True)
+    report = reconcile(apply=False)
+    assert kinds(report) == {"entitlement_extra"}
+    assert reconcile(apply=True).exit_code == 0
+    assert reconcile().drift == []
+    assert Entitlement.objects.count() == 2
+
+
+def test_a_customer_that_a_webhook_stores_while_rows_are_read_does_not_stop_the_run(
+    shop, stripe_sandbox, bound, subscription, monkeypatch
+):
+    """Between the locks on the known customers and the reading of the subscriptions."""
+    made = shop.add_customer()
+    items = [{"price": shop.pro_monthly["id"]}]
+    shop.call("POST", "/v1/subscriptions", {"customer": made["id"], "items": items})
+    read_stored = comparing.read_stored
+
+    def late(ids, *, account):
+        monkeypatch.setattr(comparing, "read_stored", read_stored)
+        stripe_sandbox.deliver()
+        return read_stored(ids, account=account)
+
+    monkeypatch.setattr(comparing, "read_stored", late)
+    report = reconcile(apply=True)
+    assert report.errors == []
+    assert kinds(report) == {"customer_unlinked"}

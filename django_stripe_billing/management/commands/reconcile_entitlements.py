@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import signal
 import sys
@@ -15,7 +16,8 @@ from typing import Any, TextIO, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db.models import Sum
 from django.utils.dateparse import parse_date, parse_datetime
 from rich.console import Console
 from rich.progress import (
@@ -33,8 +35,11 @@ from ...exceptions import BillingError
 from ...models import ReconcileRun
 from ...reconcile import ChangeLimit, Options, Report, begin, discard, estimate, execute, resume
 from ...reconcile.formats import WRITERS
-from ...reconcile.notifying import notify
+from ...reconcile.notifying import notify, notify_failure
 from ...rules.drift import Kind
+from ...stripe_api import without_secrets
+
+logger = logging.getLogger("django_stripe_billing.reconcile")
 
 _AGO = re.compile(r"([0-9]{1,5})([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
@@ -135,19 +140,35 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves a checkpoint
-        try:
+        self._check_options(options)
+        with _ending_softly():
             while True:
-                code = self._once(options)
+                try:
+                    code = self._once(options)
+                except KeyboardInterrupt:
+                    text = "Interrupted; --resume goes on from here."
+                    raise CommandError(text, returncode=2) from None
                 if not options["watch"]:
                     break
-                time.sleep(options["watch"] * 60)
+                try:
+                    time.sleep(options["watch"] * 60)
+                except KeyboardInterrupt:
+                    break
+                close_old_connections()  # the database may have hung up meanwhile
                 options = {**options, "resume": False, "restart": True}
-        except KeyboardInterrupt:
-            raise CommandError("Interrupted; --resume goes on from here.", returncode=2) from None
         if code:
             sys.exit(code)
+
+    def _check_options(self, options: dict[str, Any]) -> None:
+        customer = options["customer"]
+        if customer and not customer.startswith("cus_"):
+            raise CommandError(
+                f"--customer takes a Stripe customer, cus_…, not {customer!r}.", returncode=2
+            )
+        if options["resume"] and options["restart"]:
+            raise CommandError(
+                "--resume goes on with the old run, --restart gives it up: take one.", returncode=2
+            )
 
     def _once(self, options: dict[str, Any]) -> int:
         try:
@@ -160,35 +181,34 @@ class Command(BaseCommand):
             self._write(report, options)
             if options["notify"]:
                 notify(report)
-        except (BillingError, DatabaseError, ImproperlyConfigured) as error:
-            return self._failed(f"{type(error).__name__}: {error}", options)
         except CommandError as error:
             return self._failed(str(error), options)
+        except (BillingError, DatabaseError, InterfaceError, ImproperlyConfigured) as error:
+            return self._failed(without_secrets(f"{type(error).__name__}: {error}"), options)
+        except Exception as error:  # 1 would mean that drift is left
+            logger.exception("reconcile_entitlements failed")
+            return self._failed(without_secrets(f"{type(error).__name__}: {error}"), options)
         return report.exit_code
 
     def _failed(self, text: str, options: dict[str, Any]) -> int:
         """An error ends the command, unless it watches: then the next turn may go well."""
+        if options["notify"]:
+            notify_failure(text)
         if not options["watch"]:
             raise CommandError(text, returncode=2) from None
         self.stderr.write(self.style.ERROR(text))
         return 2
 
     def _begun(self, options: dict[str, Any]) -> ReconcileRun:
-        customer, account = options["customer"], options["account"]
-        if customer and not customer.startswith("cus_"):
-            raise CommandError(f"--customer takes a Stripe customer, cus_…, not {customer!r}.")
-        if options["resume"] and options["restart"]:
-            raise CommandError(
-                "--resume goes on with the old run, --restart gives it up: take one."
-            )
+        account = options["account"]
         if options["resume"]:
-            return resume(account)
+            return self._resumed(account, apply=options["apply"])
         if options["restart"]:
             discard(account)
         asked = Options(
             apply=options["apply"],
             account=account,
-            customer_id=customer,
+            customer_id=options["customer"],
             since=options["since"],
             only=frozenset(options["only"]),
             max_changes=options["max_changes"],
@@ -207,10 +227,20 @@ class Command(BaseCommand):
             )
         return begin(asked)
 
+    def _resumed(self, account: str, *, apply: bool) -> ReconcileRun:
+        last = ReconcileRun.objects.filter(account=account).order_by("-pk").first()
+        if apply and last is not None and not last.is_complete and not last.is_applying:
+            raise CommandError(
+                f"Run {last.pk} was begun without --apply, and a resumed run goes on as it was"
+                " begun. Finish it without --apply, or begin anew: --restart --apply."
+            )
+        return resume(account)
+
     @contextmanager
     def _progress(self, run: ReconcileRun, *, is_quiet: bool) -> Iterator[Any]:
         """A bar on a terminal; elsewhere a line for each tenth."""
         total = estimate(Options.from_json(run.options)).subscriptions
+        done = run.windows.aggregate(done=Sum("compared"))["done"] or 0
         if is_quiet:
             yield lambda number: None
         elif sys.stderr.isatty():
@@ -222,15 +252,29 @@ class Command(BaseCommand):
                 TimeRemainingColumn(),
             )
             with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-                task = bar.add_task("subscriptions", total=total or None)
+                task = bar.add_task("subscriptions", total=total or None, completed=done)
                 yield lambda number: bar.advance(task, number)
         else:
-            yield _Lines(self.stderr.write, total=total)
+            yield _Lines(self.stderr.write, total=total, done=done)
 
     def _write(self, report: Report, options: dict[str, Any]) -> None:
-        if options["quiet"] and report.exit_code == 0 and options["format"] == "table":
+        is_well = report.exit_code == 0 and not report.run.drift_found
+        if options["quiet"] and is_well and options["format"] == "table":
             return
         WRITERS[options["format"]](report, cast(TextIO, self.stdout))
+
+
+@contextmanager
+def _ending_softly() -> Iterator[None]:
+    """SIGTERM leaves a checkpoint like Ctrl-C, as long as the block lasts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 class _Rate(ProgressColumn):
@@ -243,11 +287,11 @@ class _Rate(ProgressColumn):
 class _Lines:
     """Tells of each tenth in a line of its own."""
 
-    def __init__(self, write: Any, *, total: int) -> None:
+    def __init__(self, write: Any, *, total: int, done: int = 0) -> None:
         self._write = write
         self._step = max(total // 10, 1_000)
-        self._next = self._step
-        self._done = 0
+        self._next = done + self._step
+        self._done = self._before = done
         self._total = total
         self._started = time.monotonic()
 
@@ -255,7 +299,8 @@ class _Lines:
         self._done += number
         if self._done >= self._next:
             self._next += self._step
-            rate = self._done / max(time.monotonic() - self._started, 0.001)
+            done = self._done - self._before
+            rate = done / max(time.monotonic() - self._started, 0.001)
             self._write(f"{self._done:,} of {self._total:,} compared, {rate:,.0f}/s")
 
 
