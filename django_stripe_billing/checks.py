@@ -19,6 +19,7 @@ from django.utils.functional import Promise
 
 from .conf import DEFAULTS, STRIPE_API_BASE, settings, subscriber_model
 from .emails.wishes import DEFAULT_WISHES, wish_for
+from .rules.payments import DISPUTE_POLICIES, REFUND_POLICIES
 
 TAG = "stripe_billing"
 MIDDLEWARE = "django_stripe_billing.access.BillingMiddleware"
@@ -195,6 +196,14 @@ def _durations() -> Iterator[CheckMessage]:
             yield _error("E007", text, f"Write timedelta(days={DEFAULTS[key].days}).")
 
 
+def _policies() -> Iterator[CheckMessage]:
+    for key, known in (("REFUNDS", REFUND_POLICIES), ("DISPUTES", DISPUTE_POLICIES)):
+        value = getattr(settings, key)
+        if not isinstance(value, str) or value not in known:
+            choices = "; ".join(f'"{name}": {meaning}' for name, meaning in known.items())
+            yield _error("E014", f"{_name(key)} is none of the policies.", f"Write {choices}.")
+
+
 def _prices() -> Iterator[CheckMessage]:
     prices = settings.PRICES
     is_list = isinstance(prices, list | tuple | set) and all(
@@ -250,6 +259,7 @@ CHECKS: list[Callable[[], Iterator[CheckMessage]]] = [
     _flags,
     _numbers,
     _durations,
+    _policies,
     _prices,
     _pages,
     _subscriber,

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from .rules.entitlements import Policy
+from .rules.payments import PaymentPolicy
 
 STRIPE_API_BASE = "https://api.stripe.com"
 
@@ -23,6 +24,8 @@ DEFAULTS: dict[str, Any] = {
     "CUSTOMER_DETAILS": "django_stripe_billing.subscribers.customer_details",
     "LEEWAY": timedelta(days=3),
     "GRACE": timedelta(days=7),
+    "REFUNDS": "full",
+    "DISPUTES": "open",
     "PRICES": None,
     "ENQUEUE": "django_stripe_billing.reconcile.tasks.enqueue",
     "PRICING_URL": "/",
@@ -81,6 +84,10 @@ class Settings:
             leeway_seconds=int(self.LEEWAY.total_seconds()),
             grace_seconds=int(self.GRACE.total_seconds()),
         )
+
+    @property
+    def payment_policy(self) -> PaymentPolicy:
+        return PaymentPolicy(refunds=str(self.REFUNDS), disputes=str(self.DISPUTES))
 
 
 settings = Settings()

@@ -102,6 +102,10 @@ class AlreadySubscribedError(BillingError):
     """The subscriber has a live subscription to this product; send them to the portal."""
 
 
+class AlreadyOwnedError(BillingError):
+    """The subscriber has bought this product for good, or is about to: its text says which."""
+
+
 class CustomerConflictError(BillingError):
     """The Stripe customer belongs to another subscriber."""
 

@@ -14,4 +14,6 @@ invoice_paid = Signal()  # invoice: Invoice
 payment_failed = Signal()  # invoice: Invoice, attempt: int
 payment_action_required = Signal()  # invoice: Invoice
 renewal_coming = Signal()  # subscription: Subscription, at: datetime, amount: int, currency: str
+payment_changed = Signal()  # payment: Payment, status_before: str ('' when new)
+trial_will_end = Signal()  # subscription: Subscription, trial_end_at: datetime
 drift_found = Signal()  # run: ReconcileRun; sent by reconcile_entitlements --notify

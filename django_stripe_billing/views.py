@@ -1,4 +1,4 @@
-"""The pages: checkout, the way back, its status, and the portal.
+"""The pages: checkout, saving a card, the way back, its status, and the portal.
 
 None runs inside a transaction of the request: each asks Stripe.
 """
@@ -22,11 +22,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET, require_POST
 
-from .checkout import read_return, start_checkout, status_of
+from .checkout import read_return, start_checkout, start_setup, status_of
 from .conf import settings
 from .dunning import retry_payment
 from .exceptions import (
     ActionRequiredError,
+    AlreadyOwnedError,
     AlreadySubscribedError,
     BillingError,
     InvoiceNotFoundError,
@@ -65,6 +66,8 @@ def _page(view: View) -> View:
             return _error(request, str(error), status=400)
         except PermissionDenied as error:
             return _error(request, str(error) or _("You may not do that."), status=403)
+        except AlreadyOwnedError as error:
+            return _error(request, str(error), status=409)
         except StripeUnavailableError as error:
             logger.warning("Stripe did not answer: %s", error)
             return _error(
@@ -103,6 +106,14 @@ def checkout(request: HttpRequest) -> HttpResponse:
     return HttpResponseSeeOther(url)
 
 
+@require_POST
+@csrf_protect
+@_page
+def setup(request: HttpRequest) -> HttpResponse:
+    """POST: on to Stripe's page on which a card is saved."""
+    return HttpResponseSeeOther(start_setup(request, resolve_subscriber(request, "portal")))
+
+
 @require_GET
 @_page
 def checkout_return(request: HttpRequest) -> HttpResponse:
@@ -115,6 +126,7 @@ def checkout_return(request: HttpRequest) -> HttpResponse:
         "stripe_billing/checkout_return.html",
         {
             "state": state.status,
+            "is_payment": state.mode == "payment",
             "session_id": session_id,
             "next_url": settings.PORTAL_RETURN_URL,
             **_pricing(),

@@ -3,7 +3,7 @@
 from .dunning import Dunning, dunning_of
 from .explanation import Explanation, Source, explain, explain_customer, explain_features
 from .gates import FeatureRequiredMixin, feature_required
-from .reading import FeatureAccess, entitlements, has_feature, limit
+from .reading import FeatureAccess, current, entitlements, has_feature, limit
 from .request_billing import Billing, BillingMiddleware
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "FeatureAccess",
     "FeatureRequiredMixin",
     "Source",
+    "current",
     "dunning_of",
     "entitlements",
     "explain",

@@ -8,6 +8,7 @@ from . import (  # noqa: F401 - importing registers
     entitlements,
     events,
     invoices,
+    payments,
     runs,
     subscriptions,
     usage,

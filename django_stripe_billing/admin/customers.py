@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..exceptions import BillingError
-from ..models import Customer, Subscription
+from ..models import Customer, Payment, Subscription
 from ..sync import sync_customer, sync_customer_invoices
 from .asking import AskingAdmin
 from .findings import findings
@@ -52,6 +52,12 @@ class LinkedMeanwhileError(Exception):
 class SubscriptionInline(InspectingInline):
     model = Subscription
     fields = ["stripe_id", "status", "stripe_created_at", "cancel_at", "ended_at"]
+    show_change_link = True
+
+
+class PaymentInline(InspectingInline):
+    model = Payment
+    fields = ["stripe_id", "status", "amount", "currency", "amount_refunded", "dispute_status"]
     show_change_link = True
 
 
@@ -99,13 +105,20 @@ class CustomerAdmin(AskingAdmin):
     list_filter = [LinkFilter, "is_deleted", "livemode"]
     list_select_related = ["subscriber"]
     raw_id_fields = ["subscriber"]
-    inlines = [SubscriptionInline]
+    inlines = [SubscriptionInline, PaymentInline]
     fields = ["subscriber", *SHOWN]
     readonly_fields = SHOWN
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("subscriber")
-        return ["stripe_id", "email", "name", "subscriptions__stripe_id", *names]
+        return [
+            "stripe_id",
+            "email",
+            "name",
+            "subscriptions__stripe_id",
+            "payments__stripe_id",
+            *names,
+        ]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only to link a customer that nobody is linked to."""
@@ -149,6 +162,6 @@ class CustomerAdmin(AskingAdmin):
         with synced_by(request, customer=row) as (cause, told):
             sync_customer(row, cause=cause)
             sync_customer_invoices(row.stripe_id, account=row.account, cause=cause)
-        return _("read from Stripe, with its subscriptions and invoices: %(changes)s.") % {
+        return _("read from Stripe, with all that was bought: %(changes)s.") % {
             "changes": in_words(told)
         }

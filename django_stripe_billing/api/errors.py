@@ -11,6 +11,7 @@ from rest_framework.exceptions import APIException
 
 from ..exceptions import (
     ActionRequiredError,
+    AlreadyOwnedError,
     AlreadySubscribedError,
     BillingError,
     NoCustomerError,
@@ -30,13 +31,20 @@ ANSWERS: list[tuple[type[Exception], int, str]] = [
     (PaymentDeclinedError, status.HTTP_402_PAYMENT_REQUIRED, "payment_declined"),
     (ActionRequiredError, status.HTTP_402_PAYMENT_REQUIRED, "payment_action_required"),
     (NothingToPayError, status.HTTP_409_CONFLICT, "nothing_to_pay"),
+    (AlreadyOwnedError, status.HTTP_409_CONFLICT, "already_owned"),
     (NoCustomerError, status.HTTP_404_NOT_FOUND, "no_customer"),
     (StripeUnavailableError, status.HTTP_503_SERVICE_UNAVAILABLE, "stripe_unavailable"),
     (BillingError, status.HTTP_502_BAD_GATEWAY, "stripe_error"),
 ]
 """Exception, HTTP status, and the `code` in the body; the first that fits."""
 
-SAFE_TO_SHOW = (PriceNotSoldError, QuantityError, NoCustomerError, PaymentDeclinedError)
+SAFE_TO_SHOW = (
+    PriceNotSoldError,
+    QuantityError,
+    AlreadyOwnedError,
+    NoCustomerError,
+    PaymentDeclinedError,
+)
 """Errors whose text is for the visitor; of the others only the code is shown."""
 
 

@@ -8,6 +8,7 @@ app_name = "stripe_billing_api"
 urlpatterns = [
     path("plans/", views.PlansView.as_view(), name="plans"),
     path("checkout/", views.CheckoutView.as_view(), name="checkout"),
+    path("setup/", views.SetupView.as_view(), name="setup"),
     path("return/", views.ReturnView.as_view(), name="return"),
     path("portal/", views.PortalView.as_view(), name="portal"),
     path("card/", invoices.CardView.as_view(), name="card"),

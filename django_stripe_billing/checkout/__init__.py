@@ -4,6 +4,7 @@ from .binding import bind_customer
 from .returning import ReturnState, read_return, status_of
 from .selling import find_price, sold_prices
 from .sessions import start_checkout
+from .setup import start_setup
 
 __all__ = [
     "ReturnState",
@@ -12,5 +13,6 @@ __all__ = [
     "read_return",
     "sold_prices",
     "start_checkout",
+    "start_setup",
     "status_of",
 ]

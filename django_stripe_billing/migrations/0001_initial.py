@@ -150,6 +150,7 @@ class Migration(migrations.Migration):
                 ('price_id', models.CharField(max_length=255, verbose_name='price')),
                 ('quantity', models.PositiveIntegerField(default=1, verbose_name='quantity')),
                 ('mode', models.CharField(max_length=16, verbose_name='mode')),
+                ('trial_days', models.PositiveIntegerField(default=0, help_text='What was promised when it was opened.', verbose_name='days of trial')),
                 ('status', models.CharField(default='open', help_text='open, complete or expired', max_length=16, verbose_name='status')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='checkout_sessions', to='stripe_billing.customer')),
@@ -187,7 +188,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('granted', 'granted'), ('changed', 'changed'), ('revoked', 'revoked')], max_length=8, verbose_name='change')),
-                ('source_kind', models.CharField(choices=[('subscription', 'subscription')], max_length=16, verbose_name='source')),
+                ('source_kind', models.CharField(choices=[('subscription', 'subscription'), ('payment', 'payment')], max_length=16, verbose_name='source')),
                 ('source_id', models.CharField(max_length=255, verbose_name='source id')),
                 ('before', models.JSONField(blank=True, null=True, verbose_name='before')),
                 ('after', models.JSONField(blank=True, null=True, verbose_name='after')),
@@ -246,6 +247,52 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Payment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('account', models.CharField(blank=True, default='', help_text='The connected account that owns the object; empty for the platform.', max_length=64, verbose_name='account')),
+                ('observed_low', models.BigIntegerField(default=-1, editable=False, help_text="Contains every change before this second of Stripe's clock.", verbose_name='observed from')),
+                ('observed_high', models.BigIntegerField(default=-1, editable=False, help_text="Contains no change after this second of Stripe's clock.", verbose_name='observed until')),
+                ('revision', models.PositiveIntegerField(default=0, editable=False, help_text='Grows with each write.', verbose_name='revision')),
+                ('stripe_id', models.CharField(help_text="The Checkout Session's, cs_….", max_length=255, verbose_name='Stripe id')),
+                ('payment_intent_id', models.CharField(blank=True, db_index=True, default='', max_length=255, verbose_name='payment intent')),
+                ('charge_id', models.CharField(blank=True, db_index=True, default='', max_length=255, verbose_name='charge')),
+                ('status', models.CharField(blank=True, db_index=True, default='', help_text='paid, unpaid (a bank debit is under way), failed, or missing at Stripe', max_length=64, verbose_name='status')),
+                ('livemode', models.BooleanField(default=False, verbose_name='live mode')),
+                ('amount', models.BigIntegerField(default=0, help_text="In the currency's minor unit.", verbose_name='amount')),
+                ('currency', models.CharField(blank=True, default='', max_length=3, verbose_name='currency')),
+                ('amount_refunded', models.BigIntegerField(default=0, verbose_name='refunded')),
+                ('dispute_status', models.CharField(blank=True, default='', help_text='Of the dispute that weighs most.', max_length=64, verbose_name='dispute')),
+                ('sold_days', models.PositiveIntegerField(blank=True, help_text='What one unit was sold for; 0: for good. Empty: as the product says.', null=True, verbose_name='days of access')),
+                ('stripe_created_at', models.DateTimeField(blank=True, null=True, verbose_name='created in Stripe')),
+                ('charged_at', models.DateTimeField(blank=True, null=True, verbose_name='charged')),
+                ('paid_at', models.DateTimeField(blank=True, help_text='When the days of access begin: a bank debit is paid days after it is charged.', null=True, verbose_name='paid')),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='payments', to='stripe_billing.customer', verbose_name='customer')),
+            ],
+            options={
+                'verbose_name': 'payment',
+                'verbose_name_plural': 'payments',
+                'ordering': ['-pk'],
+                'permissions': [('sync_payment', 'Can sync a payment from Stripe')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PaymentItem',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('stripe_id', models.CharField(max_length=255, verbose_name='Stripe id')),
+                ('price_id', models.CharField(blank=True, default='', max_length=255, verbose_name='price')),
+                ('product_id', models.CharField(blank=True, db_index=True, default='', max_length=255, verbose_name='product')),
+                ('quantity', models.PositiveIntegerField(default=1, verbose_name='quantity')),
+                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='stripe_billing.payment', verbose_name='payment')),
+            ],
+            options={
+                'verbose_name': 'payment item',
+                'verbose_name_plural': 'payment items',
+                'ordering': ['stripe_id'],
+            },
+        ),
+        migrations.CreateModel(
             name='Price',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -299,7 +346,7 @@ class Migration(migrations.Migration):
             name='Drift',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('subscription_missing_here', 'subscription_missing_here'), ('subscription_missing_at_stripe', 'subscription_missing_at_stripe'), ('subscription_customer', 'subscription_customer'), ('subscription_status', 'subscription_status'), ('subscription_period', 'subscription_period'), ('subscription_items', 'subscription_items'), ('subscription_cancellation', 'subscription_cancellation'), ('subscription_fields', 'subscription_fields'), ('subscription_duplicate', 'subscription_duplicate'), ('entitlement_missing', 'entitlement_missing'), ('entitlement_extra', 'entitlement_extra'), ('entitlement_end', 'entitlement_end'), ('entitlement_limit', 'entitlement_limit'), ('customer_missing', 'customer_missing'), ('customer_deleted', 'customer_deleted'), ('customer_unlinked', 'customer_unlinked'), ('customer_duplicate', 'customer_duplicate'), ('price_unknown', 'price_unknown'), ('feature_unknown', 'feature_unknown'), ('feature_disagreement', 'feature_disagreement'), ('invoice_differs', 'invoice_differs'), ('event_failed', 'event_failed'), ('event_stuck', 'event_stuck'), ('event_missed', 'event_missed')], max_length=40, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('subscription_missing_here', 'subscription_missing_here'), ('subscription_missing_at_stripe', 'subscription_missing_at_stripe'), ('subscription_customer', 'subscription_customer'), ('subscription_status', 'subscription_status'), ('subscription_period', 'subscription_period'), ('subscription_items', 'subscription_items'), ('subscription_cancellation', 'subscription_cancellation'), ('subscription_fields', 'subscription_fields'), ('subscription_duplicate', 'subscription_duplicate'), ('entitlement_missing', 'entitlement_missing'), ('entitlement_extra', 'entitlement_extra'), ('entitlement_end', 'entitlement_end'), ('entitlement_limit', 'entitlement_limit'), ('customer_missing', 'customer_missing'), ('customer_deleted', 'customer_deleted'), ('customer_unlinked', 'customer_unlinked'), ('customer_duplicate', 'customer_duplicate'), ('price_unknown', 'price_unknown'), ('feature_unknown', 'feature_unknown'), ('feature_disagreement', 'feature_disagreement'), ('invoice_differs', 'invoice_differs'), ('payment_missing', 'payment_missing'), ('payment_missing_at_stripe', 'payment_missing_at_stripe'), ('payment_status', 'payment_status'), ('payment_refunded', 'payment_refunded'), ('payment_disputed', 'payment_disputed'), ('payment_fields', 'payment_fields'), ('event_failed', 'event_failed'), ('event_stuck', 'event_stuck'), ('event_missed', 'event_missed')], max_length=40, verbose_name='kind')),
                 ('object_id', models.CharField(help_text='The Stripe id of what differs.', max_length=255, verbose_name='object')),
                 ('subject', models.CharField(blank=True, default='', help_text='A feature or a price.', max_length=255, verbose_name='about')),
                 ('customer_id', models.CharField(blank=True, default='', max_length=255, verbose_name='customer')),
@@ -370,6 +417,7 @@ class Migration(migrations.Migration):
                 ('collection_method', models.CharField(blank=True, default='', max_length=64, verbose_name='collection method')),
                 ('latest_invoice_id', models.CharField(blank=True, default='', max_length=255, verbose_name='latest invoice')),
                 ('test_clock_id', models.CharField(blank=True, default='', max_length=255, verbose_name='test clock')),
+                ('is_trial_refused', models.BooleanField(default=False, help_text='Its card had a trial before: it grants nothing until it is paid for.', verbose_name='trial refused')),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='subscriptions', to='stripe_billing.customer', verbose_name='customer')),
             ],
             options={
@@ -383,8 +431,8 @@ class Migration(migrations.Migration):
             name='Entitlement',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source_kind', models.CharField(choices=[('subscription', 'subscription')], max_length=16, verbose_name='source')),
-                ('source_id', models.CharField(help_text="The subscription's Stripe id.", max_length=255, verbose_name='source id')),
+                ('source_kind', models.CharField(choices=[('subscription', 'subscription'), ('payment', 'payment')], max_length=16, verbose_name='source')),
+                ('source_id', models.CharField(help_text="The Stripe id of the subscription, or of the payment's checkout session.", max_length=255, verbose_name='source id')),
                 ('ends_at', models.DateTimeField(blank=True, help_text='Empty: no end.', null=True, verbose_name='ends')),
                 ('limit', models.BigIntegerField(blank=True, help_text='Empty: without limit.', null=True, verbose_name='limit')),
                 ('reason', models.CharField(blank=True, default='', max_length=32, verbose_name='reason of the end')),
@@ -444,6 +492,24 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='TrialUse',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('account', models.CharField(blank=True, default='', max_length=64, verbose_name='account')),
+                ('kind', models.CharField(choices=[('subscriber', 'subscriber'), ('email', 'e-mail address'), ('card', 'card')], max_length=16, verbose_name='kind')),
+                ('value', models.CharField(help_text="The subscriber's key, else a keyed hash.", max_length=255, verbose_name='value')),
+                ('refused_at', models.DateTimeField(blank=True, help_text='The trial was taken with a card that had one before.', null=True, verbose_name='refused')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='at')),
+                ('checkout_session', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='trial_uses', to='stripe_billing.checkoutsession', verbose_name='checkout session')),
+                ('customer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='trial_uses', to='stripe_billing.customer', verbose_name='customer')),
+            ],
+            options={
+                'verbose_name': 'trial use',
+                'verbose_name_plural': 'trial uses',
+                'ordering': ['-pk'],
+            },
+        ),
+        migrations.CreateModel(
             name='UsageRecord',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -497,6 +563,14 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_invoice_stripe_id'),
         ),
         migrations.AddConstraint(
+            model_name='payment',
+            constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_payment_stripe_id'),
+        ),
+        migrations.AddConstraint(
+            model_name='paymentitem',
+            constraint=models.UniqueConstraint(fields=('payment', 'stripe_id'), name='stripe_billing_payment_item_stripe_id'),
+        ),
+        migrations.AddConstraint(
             model_name='price',
             constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_price_stripe_id'),
         ),
@@ -535,6 +609,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='subscriptionitem',
             constraint=models.UniqueConstraint(fields=('subscription', 'stripe_id'), name='stripe_billing_item_stripe_id'),
+        ),
+        migrations.AddConstraint(
+            model_name='trialuse',
+            constraint=models.UniqueConstraint(fields=('account', 'kind', 'value'), name='stripe_billing_trial_once'),
         ),
         migrations.AddIndex(
             model_name='usagerecord',

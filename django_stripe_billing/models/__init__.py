@@ -7,8 +7,10 @@ from .emails import EmailMessage
 from .entitlements import Entitlement, EntitlementChange, SourceKind
 from .events import Event
 from .invoices import Invoice
+from .payments import Payment, PaymentItem
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
 from .subscriptions import Subscription, SubscriptionItem
+from .trials import TrialUse
 from .usage import UsageRecord
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "Event",
     "Feature",
     "Invoice",
+    "Payment",
+    "PaymentItem",
     "Price",
     "Product",
     "ProductFeature",
@@ -29,5 +33,6 @@ __all__ = [
     "SourceKind",
     "Subscription",
     "SubscriptionItem",
+    "TrialUse",
     "UsageRecord",
 ]

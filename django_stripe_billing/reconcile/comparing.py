@@ -93,6 +93,7 @@ def is_suspect(key: Key, row: Row, terms: Terms) -> bool:
         policy=terms.policy,
         is_customer_deleted=row.is_customer_deleted,
         unpaid_since=row.unpaid_since,
+        is_trial_refused=row.is_trial_refused,
     )
     held = row.held
     return len(held) != len(wanted) or any(
@@ -200,7 +201,9 @@ class _View:
             for pk, feature in features.items()
         }
 
-    def wanted(self, snapshot: SubscriptionSnapshot, customer: Customer | None) -> dict[str, Term]:
+    def wanted(
+        self, snapshot: SubscriptionSnapshot, customer: Customer | None, entry: Stored | None
+    ) -> dict[str, Term]:
         """What a subscription grants, by the features' names."""
         terms = wanted_entitlements(
             snapshot,
@@ -208,6 +211,7 @@ class _View:
             policy=self.policy,
             is_customer_deleted=customer is not None and customer.is_deleted,
             unpaid_since=self.unpaid_since.get(snapshot.id),
+            is_trial_refused=entry is not None and entry.subscription.is_trial_refused,
         )
         return {self.names[self.catalog.features[key].pk]: term for key, term in terms.items()}
 
@@ -254,8 +258,8 @@ def _compare(reading: SubscriptionReading, entry: Stored | None, view: _View) ->
     if entry is not None and local is not None:
         held = [(view.names[row.feature_id], row.term) for row in entry.entitlements.values()]
         if is_row_equal:
-            differences = _entitlements(entry, view, wanted=view.wanted(local, customer))
-    wanted = view.wanted(remote, customer) if differences else {}
+            differences = _entitlements(entry, view, wanted=view.wanted(local, customer, entry))
+    wanted = view.wanted(remote, customer, entry) if differences else {}
     return Comparison(
         reading=reading,
         customer=customer,

@@ -68,6 +68,8 @@ class Options:
     """Go on although Stripe lists no subscription at all and the database does."""
     events: bool = False
     """Look for events that never arrived."""
+    payments: bool = False
+    """Compare one-off payments although none is known here, and nothing is sold that is one."""
     verify_features: int | None = None
     """How many customers to cross-check with Stripe's active entitlements; -1: all."""
 

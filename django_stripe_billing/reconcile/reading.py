@@ -45,6 +45,7 @@ _COLUMNS = (
     "pk",
     "customer_id",
     "customer__is_deleted",
+    "is_trial_refused",
     "stripe_id",
     "customer__stripe_id",
     "status",
@@ -68,7 +69,7 @@ _COLUMNS = (
     "items__current_period_start_at",
     "items__current_period_end_at",
 )
-_FIRST_SCALAR = 3
+_FIRST_SCALAR = 4
 _FIRST_ITEM = _FIRST_SCALAR + len(SCALARS)
 _TIMES = tuple(
     position for position, name in enumerate(_COLUMNS[:_FIRST_ITEM]) if name.endswith("_at")
@@ -82,6 +83,7 @@ class Row:
     pk: int
     customer_pk: int
     is_customer_deleted: bool
+    is_trial_refused: bool
     scalars: Key
     items: list[Key] = field(default_factory=list)
     held: dict[int, Term] = field(default_factory=dict)
@@ -327,6 +329,7 @@ def _rows(joined: Iterable[tuple[Any, ...]]) -> dict[str, Row]:
                 pk=values[0],
                 customer_pk=values[1],
                 is_customer_deleted=bool(values[2]),
+                is_trial_refused=bool(values[3]),
                 scalars=tuple(scalars),
             )
         if values[_FIRST_ITEM] is not None:

@@ -35,6 +35,7 @@ from .missing import MissingSubscriptions
 from .options import Options
 from .ownership import at_work, is_alive, this_process
 from .patience import Patience
+from .payments import Payments
 from .rates import default_rate
 from .report import UNKNOWN
 from .sweeps import Sweeps
@@ -173,7 +174,7 @@ def execute(run: ReconcileRun, *, tell: Listener = lambda number: None) -> Recon
             Sweeps(run, options, pace=pace).before()
             errors = _work(run, options, pace=pace, tell=tell)
             if not errors:
-                finish_comparison(run, options, pace=pace)
+                errors = finish_comparison(run, options, pace=pace)
         except KeyboardInterrupt:
             conclude(run, ["It was interrupted."], calls=counter["calls"], started=started)
             raise
@@ -191,13 +192,16 @@ def _pace(run: ReconcileRun, options: Options) -> Pace:
     return TokenBucket(rate=options.rate or default_rate())
 
 
-def finish_comparison(run: ReconcileRun, options: Options, *, pace: Pace) -> None:
-    """What comes after the windows: unlisted subscriptions, and what the database alone shows."""
+def finish_comparison(run: ReconcileRun, options: Options, *, pace: Pace) -> list[str]:
+    """What comes after the windows: unlisted subscriptions, one-off payments, and what the database
+    alone shows. Returns the errors that are of no window."""
     listed = run.windows.aggregate(total=Sum("listed"))["total"] or 0
     MissingSubscriptions(run, options, pace=pace).settle(listed=listed)
+    errors = Payments(run, options, pace=pace).compare()
     if options.verify_features is not None:
         FeatureCheck(run, options, pace=pace).look()
     Sweeps(run, options, pace=pace).after()
+    return errors
 
 
 def conclude(run: ReconcileRun, errors: list[str], *, calls: int, started: float) -> None:

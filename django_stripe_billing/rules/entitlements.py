@@ -39,6 +39,8 @@ class CatalogProduct:
     features: tuple[CatalogFeature, ...]
     grace_seconds: int | None
     """How long access outlives a failed payment; None: as the policy says."""
+    access_days: int | None = None
+    """The days that one unit of a one-off purchase is worth; None: for good; 0: unreadable."""
 
 
 Catalog = Mapping[str, CatalogProduct]
@@ -83,13 +85,15 @@ def wanted_entitlements(
     policy: Policy,
     is_customer_deleted: bool = False,
     unpaid_since: int | None = None,
+    is_trial_refused: bool = False,
 ) -> dict[str, Term]:
     """What a subscription grants, by Stripe feature id.
 
     `unpaid_since` is when the grace of its oldest unpaid invoice began, in Unix seconds; None while
-    no such invoice is known. A status, price or product that we do not know grants nothing.
+    no such invoice is known. A status, price or product that we do not know grants nothing, and
+    neither does a trial that was refused, until it is paid for.
     """
-    if is_customer_deleted:
+    if is_customer_deleted or (is_trial_refused and subscription.status == "trialing"):
         return {}
     wanted: dict[str, Term] = {}
     for item in subscription.items:
@@ -108,7 +112,7 @@ def wanted_entitlements(
             if term is not None:
                 held = wanted.get(feature.feature_id)
                 wanted[feature.feature_id] = (
-                    term if held is None else _combine(held, term, rule=feature.combine)
+                    term if held is None else combine_terms(held, term, rule=feature.combine)
                 )
     return wanted
 
@@ -178,8 +182,8 @@ def _end_of_access(
     return ends_at, reason
 
 
-def _combine(first: Term, second: Term, *, rule: str) -> Term:
-    """Two items of one subscription that grant the same feature: the later end holds."""
+def combine_terms(first: Term, second: Term, *, rule: str) -> Term:
+    """Two items of one source that grant the same feature: the later end holds."""
     later = max(first, second, key=lambda term: _forever if term.ends_at is None else term.ends_at)
     return Term(
         ends_at=later.ends_at,

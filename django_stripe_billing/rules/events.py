@@ -37,6 +37,8 @@ class Subject(enum.Enum):
     CHECKOUT_SESSION = "checkout.session"
     INVOICE = "invoice"
     UPCOMING_INVOICE = "upcoming invoice"
+    PAYMENT = "payment"
+    """The money of a one-off purchase: its charge, refunds and disputes."""
     PAYMENT_METHOD = "payment_method"
     ENTITLEMENT_SUMMARY = "entitlements.active_entitlement_summary"
 
@@ -62,6 +64,18 @@ SUBJECTS = {
         f"checkout.session.{verb}": Subject.CHECKOUT_SESSION
         for verb in ("completed", "async_payment_succeeded", "async_payment_failed", "expired")
     },
+    **dict.fromkeys(
+        (
+            "charge.refunded",
+            "charge.refund.updated",
+            *(f"refund.{verb}" for verb in ("created", "updated", "failed")),
+            *(
+                f"charge.dispute.{verb}"
+                for verb in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
+            ),
+        ),
+        Subject.PAYMENT,
+    ),
     "entitlements.active_entitlement_summary.updated": Subject.ENTITLEMENT_SUMMARY,
     **{
         f"invoice.{verb}": Subject.INVOICE

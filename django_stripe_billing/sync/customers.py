@@ -10,6 +10,7 @@ from ..rules.ordering import Interval, Verdict, join
 from ..rules.snapshots import CustomerSnapshot
 from .door import Cause
 from .mirror import judge_row
+from .payments import recompute_payments
 from .stored import lock_customers
 from .subscriptions import recompute_subscriptions
 
@@ -27,7 +28,7 @@ def apply_customer(
 ) -> Verdict:
     """Judge a reading of a customer and store it when it is newer.
 
-    A deleted customer never comes back, and what its subscriptions granted ends. Who the subscriber
+    A deleted customer never comes back, and what it was granted ends. Who the subscriber
     is never comes from Stripe. `revision` is the one noted before a fetch by id.
     """
     with transaction.atomic():
@@ -56,3 +57,4 @@ def apply_customer(
 def _revoke(customer: Customer, *, cause: Cause) -> None:
     ids = Subscription.objects.filter(customer=customer).values_list("stripe_id", flat=True)
     recompute_subscriptions(ids, account=customer.account, cause=cause)
+    recompute_payments(customers=[customer.pk], account=customer.account, cause=cause)

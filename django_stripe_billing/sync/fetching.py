@@ -16,6 +16,7 @@ from ..stripe_api import fetch_subscription, pages, request
 from .customers import apply_customer
 from .door import Cause
 from .invoices import InvoiceReading, apply_invoice
+from .payment_fetching import sells_payments, sync_customer_payments
 from .subscriptions import NO_ROW, Outcome, SubscriptionReading, apply_subscriptions
 
 ATTEMPTS = 5
@@ -138,11 +139,11 @@ def sync_customer_subscriptions(
 
 
 def sync_customer(customer: Customer, *, cause: Cause) -> None:
-    """A customer and all its subscriptions, from Stripe. Raises StripeError."""
+    """A customer and all its subscriptions and payments, from Stripe. Raises StripeError."""
     if not customer.stripe_id:
         return
     if _parameter(customer.stripe_id) != "customer":  # there is no object of ours to read
-        sync_customer_subscriptions(customer.stripe_id, account=customer.account, cause=cause)
+        _sync_purchases(customer, cause=cause)
         return
     for _attempt in range(ATTEMPTS):
         revision, interval, data = _read_customer(customer.stripe_id, account=customer.account)
@@ -157,7 +158,14 @@ def sync_customer(customer: Customer, *, cause: Cause) -> None:
     else:
         raise UnsettledError(f"{customer.stripe_id} changed during each of {ATTEMPTS} fetches.")
     if not snapshot.is_deleted:
-        sync_customer_subscriptions(customer.stripe_id, account=customer.account, cause=cause)
+        _sync_purchases(customer, cause=cause)
+
+
+def _sync_purchases(customer: Customer, *, cause: Cause) -> None:
+    stripe_id = str(customer.stripe_id)
+    sync_customer_subscriptions(stripe_id, account=customer.account, cause=cause)
+    if sells_payments(customer.account):
+        sync_customer_payments(stripe_id, account=customer.account, cause=cause)
 
 
 def _parameter(customer_id: str) -> str:

@@ -9,7 +9,15 @@ from django.db import transaction
 
 from ..conf import settings
 from ..exceptions import CustomerConflictError
-from ..models import Customer, Entitlement, Feature, Invoice, SourceKind, Subscription
+from ..models import (
+    Customer,
+    Entitlement,
+    Feature,
+    Invoice,
+    SourceKind,
+    Subscription,
+    TrialUse,
+)
 from ..rules.entitlements import wanted_entitlements
 from ..rules.ordering import Interval, Verdict
 from ..rules.snapshots import ENDED_STATUSES, MISSING, SubscriptionSnapshot
@@ -84,11 +92,30 @@ def apply_subscriptions(readings: Sequence[SubscriptionReading], *, cause: Cause
                 )
             )
         lock_named_products(named, account=account)
+        _refuse_trials(applied)
         write_rows([entry for entry, _ in applied])
         write_grants([entry for entry, _ in applied], account=account, cause=cause)
         for entry, status_before in applied:
             tell_of_change(entry.subscription, status_before=status_before)
     return outcomes
+
+
+def _refuse_trials(applied: Sequence[tuple[Stored, str]]) -> None:
+    """Mark trials that begin for customers whose card has had one; no query without a new trial."""
+    begun = [
+        entry.subscription
+        for entry, status_before in applied
+        if entry.subscription.status == "trialing" and status_before != "trialing"
+    ]
+    if not begun:
+        return
+    refused = set(
+        TrialUse.objects.filter(
+            customer__in={row.customer_id for row in begun}, refused_at__isnull=False
+        ).values_list("customer_id", flat=True)
+    )
+    for row in begun:
+        row.is_trial_refused = row.customer_id in refused
 
 
 def recompute_subscriptions(stripe_ids: Iterable[str], *, account: str = "", cause: Cause) -> int:
@@ -187,6 +214,7 @@ def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> in
             policy=policy,
             is_customer_deleted=customer.is_deleted,
             unpaid_since=unpaid_since.get(snapshot.id),
+            is_trial_refused=entry.subscription.is_trial_refused,
         )
         own, strays = _sorted_out(entry)
         grants += strays

@@ -20,8 +20,10 @@ from ..rules import json_values
 from ..rules.events import EventSnapshot, Subject, parse_event, without_bearer_values
 from ..stripe_api import fetch_subscription, request, without_secrets
 from .answers import THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
+from .payments import PAYMENT_HANDLERS, fetch_wanted_payment
 from .registry import handlers_for
 from .subjects import SUBJECT_HANDLERS
+from .trials import TRIAL_HANDLERS
 
 logger = logging.getLogger("django_stripe_billing.webhooks")
 
@@ -48,6 +50,9 @@ PATHS = {
     Subject.PRICE: "/v1/prices/",
     Subject.INVOICE: "/v1/invoices/",
 }
+
+
+HANDLERS = {**SUBJECT_HANDLERS, **PAYMENT_HANDLERS, **TRIAL_HANDLERS}
 
 
 class WrongModeError(BillingError):
@@ -147,7 +152,7 @@ def _expected_status(snapshot: EventSnapshot) -> str:
 def _apply(snapshot: EventSnapshot, event: Event, fetches: Fetches) -> Result:
     result = Result(status=_expected_status(snapshot))
     if snapshot.subject is not None:
-        result = SUBJECT_HANDLERS[snapshot.subject](snapshot, fetches)
+        result = HANDLERS[snapshot.subject](snapshot, fetches)
     elif snapshot.is_thin and result.status == Event.Status.IGNORED:
         result = THIN
     for handler in handlers_for(snapshot.type):
@@ -165,6 +170,8 @@ def _fetch(wanted: Wanted, *, account: str) -> Fetched:
     deleted, it may be the key that is another account's. When it was, the event that says so comes,
     and settles this one.
     """
+    if wanted.subject is Subject.PAYMENT:
+        return fetch_wanted_payment(wanted, account=account)
     with transaction.atomic(durable=True):
         revision = (
             MODELS[wanted.subject]

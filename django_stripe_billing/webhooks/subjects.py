@@ -18,6 +18,7 @@ from ..sync import (
     apply_price,
     apply_product,
     apply_subscriptions,
+    close_sessions,
     tell_of_trial_end,
 )
 from .answers import (
@@ -116,9 +117,8 @@ def on_checkout_session(event: EventSnapshot, fetches: Fetches) -> Result:
     if session is None:
         return UNREADABLE
     if session.status in {"complete", "expired"}:
-        CheckoutSession.objects.filter(account=event.account, stripe_id=session.id).update(
-            status=session.status, open_for=None
-        )
+        own = CheckoutSession.objects.filter(account=event.account, stripe_id=session.id)
+        close_sessions(own, session.status)
     if not session.subscription_id:
         return PROCESSED
     wanted = Wanted(subject=Subject.SUBSCRIPTION, id=session.subscription_id)

@@ -27,6 +27,8 @@ MODELS = [
     "checkoutsession",
     "invoice",
     "emailmessage",
+    "payment",
+    "trialuse",
 ]
 
 
@@ -222,8 +224,9 @@ def test_an_unlinked_customer_is_linked_once(admin, shop, stripe_sandbox, subscr
     stripe_sandbox.deliver()
     row = Customer.objects.get(stripe_id=made["id"])
     inline = {
-        "subscriptions-TOTAL_FORMS": "0",
-        "subscriptions-INITIAL_FORMS": "0",
+        f"{rows}-{count}_FORMS": "0"
+        for rows in ("subscriptions", "payments")
+        for count in ("TOTAL", "INITIAL")
     }
     admin.post(page("customer_change", row.pk), {"subscriber": subscriber.pk, **inline})
     assert has_feature(subscriber, "reports")

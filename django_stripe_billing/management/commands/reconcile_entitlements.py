@@ -80,6 +80,12 @@ class Command(BaseCommand):
             help="First look for events that never arrived, and process them.",
         )
         what.add_argument(
+            "--payments",
+            action="store_true",
+            help="Compare one-off payments although none is known here; else they are compared"
+            " where one is, or a price that is paid once.",
+        )
+        what.add_argument(
             "--verify-features",
             type=_sample,
             metavar="N",
@@ -222,6 +228,7 @@ class Command(BaseCommand):
             is_distributed=options["distribute"],
             allow_empty=options["allow_empty"],
             events=options["events"],
+            payments=options["payments"],
             verify_features=options["verify_features"],
         )
         if not options["quiet"]:
