@@ -1,7 +1,7 @@
 """What each signal carries, for type checkers.
 
-    @receiver(signals.invoice_paid)
-    def thank(sender: type[Invoice], **given: Unpack[InvoicePaid]) -> None: ...
+@receiver(signals.invoice_paid)
+def thank(sender: type[Invoice], **given: Unpack[InvoicePaid]) -> None: ...
 """
 
 from __future__ import annotations
