@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "LEEWAY": timedelta(days=3),
     "GRACE": timedelta(days=7),
     "PRICES": None,
+    "ENQUEUE": "django_stripe_billing.reconcile.tasks.enqueue",
     "PRICING_URL": "/",
     "PORTAL_RETURN_URL": "/",
     "AUTOMATIC_TAX": False,

@@ -118,6 +118,14 @@ class ReconcileRefusedError(BillingError):
     """The run was not begun: another one is under way, or the key is not of this database."""
 
 
+class DriftLeftError(BillingError):
+    """The drift could not be repaired; the text says why."""
+
+
+class PersonNeededError(DriftLeftError):
+    """Only a person can settle the drift; the text says how."""
+
+
 class NothingToPayError(BillingError):
     """The subscriber has no open invoice."""
 

@@ -3,10 +3,12 @@
 from . import (  # noqa: F401 - importing registers
     catalog,
     customers,
+    drift,
     emails,
     entitlements,
     events,
     invoices,
+    runs,
     subscriptions,
     usage,
 )

@@ -146,7 +146,7 @@ class CustomerAdmin(AskingAdmin):
     def ask(self, request: HttpRequest, row: Any) -> str:
         if not row.stripe_id:
             raise BillingError(_("It is not in Stripe yet: the checkout that made it has broken."))
-        with synced_by(request, row) as (cause, told):
+        with synced_by(request, customer=row) as (cause, told):
             sync_customer(row, cause=cause)
             sync_customer_invoices(row.stripe_id, account=row.account, cause=cause)
         return _("read from Stripe, with its subscriptions and invoices: %(changes)s.") % {

@@ -61,6 +61,9 @@ class Options:
     rate: float | None = None
     """Calls a second; None: 20 with a live key, 10 with a test key."""
     workers: int = 1
+    """Threads of this process, or tasks where the run is distributed."""
+    is_distributed: bool = False
+    """The windows are tasks of Django's task framework, or of the setting ENQUEUE."""
     allow_empty: bool = False
     """Go on although Stripe lists no subscription at all and the database does."""
     events: bool = False

@@ -42,8 +42,10 @@ test_helpers.test_clock.ready
 TELLS = {
     "subscription.payment_failed": "invoice.payment_failed",
     "subscription.payment_succeeded": "invoice.payment_succeeded",
+    "subscription_schedule.expiring": "subscription_schedule.created",
 }
-"""Names that are the tool's own: the event that each of them makes."""
+"""The event that a trigger makes where that is not its name: two names are the tool's own, and the
+last one moves its clock to nine days before the end, while Stripe tells of it seven days before."""
 
 LATER = 15
 """Seconds to wait for what is told after the tool is done: delayed debits, test clocks."""

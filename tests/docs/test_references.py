@@ -11,8 +11,8 @@ from django.dispatch import Signal
 
 from django_stripe_billing import checks, conf, signals
 from django_stripe_billing.api import errors
-from django_stripe_billing.models import EmailMessage, Event
-from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.models import Drift, EmailMessage, Event
+from django_stripe_billing.rules.drift import MEANINGS
 from django_stripe_billing.rules.events import SUBJECTS
 from django_stripe_billing.sandbox.operator_controls import CONTROLS
 from django_stripe_billing.signal_types import TYPES
@@ -137,8 +137,25 @@ def test_the_statuses_of_an_event_are_all_there():
 
 
 def test_every_kind_of_drift_is_explained():
-    rows = page("docs/operations.md").table("Kinds of drift")
-    assert [plain(row[0]) for row in rows] == [kind.value for kind in Kind]
+    rows = page("docs/reconcile.md").table("Kinds of drift")
+    assert [tuple(plain(cell) for cell in row) for row in rows] == [
+        (kind.value, meaning.sentence, meaning.repair or "—", meaning.advice)
+        for kind, meaning in MEANINGS.items()
+    ]
+
+
+def test_every_option_of_the_proof_is_explained():
+    told = [plain(row[0]).split()[0] for row in page("docs/reconcile.md").table("Options")]
+    own = options_of("reconcile_entitlements") - options_of("runserver")
+    assert set(told) == {option for option in own if option.startswith("--")}
+    assert len(told) == len(set(told))
+
+
+def test_the_states_of_drift_are_all_there():
+    rows = page("docs/reconcile.md").table("Read a report")
+    assert [plain(row[0]) for row in rows] == [
+        state for state in Drift.State.values if state != Drift.State.GONE
+    ]
 
 
 def listed(cell):

@@ -56,7 +56,7 @@ def test_it_suffices_for_the_push_and_for_the_site(plans, buy, stripe_sandbox, s
     sync_customer(Customer.objects.get(), cause=Cause(kind="person"))
     call_command("sync_catalog", verbosity=0)
     use_something(stripe_sandbox)
-    call_command("reconcile_entitlements", "--apply")
+    call_command("reconcile_entitlements", "--apply", "--events", "--verify-features", "all")
     assert missing(engine.requests, of_the_site=True) == []
     used = {path for path in permissions() for _, seen in engine.requests if seen.startswith(path)}
     assert set(permissions()) - used == {"/v1/subscription_items"}
