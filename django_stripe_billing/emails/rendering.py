@@ -29,7 +29,7 @@ def context_of(row: EmailMessage) -> dict[str, Any]:
         "subscriber": row.customer.subscriber,
         "subscription": subscription,
         "invoice": invoice,
-        "product_name": _product_names(subscription),
+        "product_name": _product_names(row, subscription),
         "amount_minor": facts.get("amount"),
         "currency": facts.get("currency", ""),
         "pay_url": invoice.hosted_invoice_url if invoice else "",
@@ -62,13 +62,12 @@ def _subscription_of(row: EmailMessage) -> Subscription | None:
     return own.filter(stripe_id=row.invoice.subscription_id).first()
 
 
-def _product_names(subscription: Subscription | None) -> str:
-    if subscription is None:
-        return ""
-    products = Product.objects.filter(
-        account=subscription.account,
-        stripe_id__in=subscription.items.values("product_id"),
-    )
+def _product_names(row: EmailMessage, subscription: Subscription | None) -> str:
+    """What it is about: the invoice's products, else those of the subscription."""
+    wanted: list[str] = list(row.invoice.product_ids) if row.invoice else []
+    if not wanted and subscription is not None:
+        wanted = list(subscription.items.values_list("product_id", flat=True))
+    products = Product.objects.filter(account=row.account, stripe_id__in=wanted).order_by("pk")
     return ", ".join(product.name for product in products if product.name)
 
 

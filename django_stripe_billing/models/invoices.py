@@ -87,6 +87,9 @@ class Invoice(MirroredModel):
     paid_at = models.DateTimeField(_("paid"), null=True, blank=True)
     period_start_at = models.DateTimeField(_("period from"), null=True, blank=True)
     period_end_at = models.DateTimeField(_("period until"), null=True, blank=True)
+    product_ids = models.JSONField(
+        _("products"), default=list, blank=True, help_text=_("Their Stripe ids.")
+    )
     failed_attempt = models.PositiveSmallIntegerField(
         _("last failed attempt that was told"), null=True, blank=True, editable=False
     )
@@ -166,6 +169,7 @@ class Invoice(MirroredModel):
             paid_at=to_second(self.paid_at),
             period_start=to_second(self.period_start_at),
             period_end=to_second(self.period_end_at),
+            product_ids=tuple(self.product_ids),
         )
 
     def take(self, snapshot: InvoiceSnapshot) -> None:
@@ -191,3 +195,4 @@ class Invoice(MirroredModel):
         self.paid_at = to_datetime(snapshot.paid_at)
         self.period_start_at = to_datetime(snapshot.period_start)
         self.period_end_at = to_datetime(snapshot.period_end)
+        self.product_ids = list(snapshot.product_ids)

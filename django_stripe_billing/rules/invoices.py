@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .json_values import customer_of, flag, identifier, integer, mapping, second, text
+from .json_values import (
+    JSONObject,
+    customer_of,
+    flag,
+    identifier,
+    integer,
+    mapping,
+    objects,
+    second,
+    text,
+)
 
 DELETED = "deleted"
 """Our own status for a draft that was deleted at Stripe."""
@@ -16,6 +26,7 @@ https://docs.stripe.com/invoicing/overview#invoice-statuses"""
 FINAL_STATUSES = frozenset({"paid", "void", DELETED})
 
 _LONGEST_LINK = 5_000
+_MOST_PRODUCTS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +65,8 @@ class InvoiceSnapshot:
     paid_at: int | None
     period_start: int | None
     period_end: int | None
+    product_ids: tuple[str, ...]
+    """What it is for, as far as its lines are shown; sorted."""
 
     @property
     def is_final(self) -> bool:
@@ -98,6 +111,7 @@ def parse_invoice(data: object) -> InvoiceSnapshot | None:
         paid_at=second(transitions.get("paid_at")),
         period_start=second(source.get("period_start")),
         period_end=second(source.get("period_end")),
+        product_ids=_products_of(source),
     )
 
 
@@ -126,6 +140,16 @@ def _subscription_of(source: object) -> str:
     invoice = mapping(source)
     details = mapping(mapping(invoice.get("parent")).get("subscription_details"))
     return identifier(details.get("subscription")) or identifier(invoice.get("subscription"))
+
+
+def _products_of(invoice: JSONObject) -> tuple[str, ...]:
+    """Since basil a line names its product in `pricing`; before, in its price or plan."""
+    found = set()
+    for line in objects(invoice.get("lines")):
+        priced = mapping(mapping(line.get("pricing")).get("price_details"))
+        older = mapping(line.get("price")) or mapping(line.get("plan"))
+        found.add(identifier(priced.get("product")) or identifier(older.get("product")))
+    return tuple(sorted(found - {""}))[:_MOST_PRODUCTS]
 
 
 def _link(value: object) -> str:

@@ -29,6 +29,7 @@ def test_a_customers_page_says_what_is_unpaid_and_shows_the_last_invoices(
     break_card,  # noqa: F811
     admin,
 ):
+    shop.sandbox.engine.end_of_dunning = "past_due"
     text = admin.get(page("customer_change", payer.pk)).text
     assert "is past_due" not in text
     assert text.count("$20.00") == 1
