@@ -121,9 +121,11 @@ def _in_one_transaction(
         event, is_new = _insert(snapshot, payload)
         if not is_new and event.is_settled and not again:
             return event
-        result = _apply(snapshot, event, fetches)
-        if not is_new or result.status != event.status or result.note:
-            event.status, event.note, event.error = result.status, result.note, ""
+        result = _apply(snapshot, fetches)
+        is_as_stored = is_new and result == Result(status=event.status)
+        event.status, event.note, event.error = result.status, result.note, ""
+        _tell(event)
+        if not is_as_stored:
             event.attempts += 0 if is_new else 1
             event.processed_at = timezone.now()
             event.save(update_fields=["status", "note", "error", "attempts", "processed_at"])
@@ -149,18 +151,22 @@ def _expected_status(snapshot: EventSnapshot) -> str:
     return Event.Status.PROCESSED
 
 
-def _apply(snapshot: EventSnapshot, event: Event, fetches: Fetches) -> Result:
-    result = Result(status=_expected_status(snapshot))
+def _apply(snapshot: EventSnapshot, fetches: Fetches) -> Result:
     if snapshot.subject is not None:
-        result = HANDLERS[snapshot.subject](snapshot, fetches)
-    elif snapshot.is_thin and result.status == Event.Status.IGNORED:
-        result = THIN
-    for handler in handlers_for(snapshot.type):
-        # The savepoint finds out when a handler swallowed an error of the database, which would
-        # otherwise turn the commit into a silent rollback.
+        return HANDLERS[snapshot.subject](snapshot, fetches)
+    result = Result(status=_expected_status(snapshot))
+    return THIN if snapshot.is_thin and result.status == Event.Status.IGNORED else result
+
+
+def _tell(event: Event) -> None:
+    """Call the project's handlers, each in a savepoint.
+
+    That finds out when one swallowed an error of the database, which would otherwise turn the
+    commit into a silent rollback.
+    """
+    for handler in handlers_for(event.type):
         with transaction.atomic():
             handler(event)
-    return result
 
 
 def _fetch(wanted: Wanted, *, account: str) -> Fetched:
