@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "LEEWAY": timedelta(days=3),
     "GRACE": timedelta(days=7),
     "PRICES": None,
+    "USAGE_COUNTERS": {},
     "PRICING_URL": "/",
     "PORTAL_RETURN_URL": "/",
     "MAX_NETWORK_RETRIES": 2,

@@ -2,7 +2,7 @@
 
 from .explanation import Explanation, Source, explain, explain_customer, explain_features
 from .gates import FeatureRequiredMixin, feature_required
-from .reading import FeatureAccess, entitlements, has_feature, limit
+from .reading import FeatureAccess, current, entitlements, has_feature, limit
 from .request_billing import Billing, BillingMiddleware
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "FeatureAccess",
     "FeatureRequiredMixin",
     "Source",
+    "current",
     "entitlements",
     "explain",
     "explain_customer",

@@ -1,0 +1,31 @@
+"""Refusals of a bank, as exceptions that a visitor can be told."""
+
+from __future__ import annotations
+
+from ..exceptions import ActionRequiredError, PaymentDeclinedError, StripeError
+
+ACTION_CODES = frozenset(
+    {
+        "authentication_required",
+        "subscription_payment_intent_requires_action",
+        "invoice_payment_intent_requires_action",
+    }
+)
+"""https://docs.stripe.com/error-codes"""
+
+
+def declined(error: StripeError) -> StripeError:
+    """The typed refusal that an error of Stripe's stands for; other errors as they are."""
+    details = {
+        "code": error.code,
+        "param": error.param,
+        "status": error.status,
+        "request_id": error.request_id,
+    }
+    if error.code in ACTION_CODES:
+        return ActionRequiredError(
+            "The bank asks to confirm this payment.", hosted_url="", **details
+        )
+    if error.status == 402:
+        return PaymentDeclinedError(str(error), **details)
+    return error
