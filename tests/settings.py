@@ -17,6 +17,7 @@ DATABASES = {
         "HOST": "127.0.0.1",
         "USER": os.environ.get("TEST_POSTGRES_USER", "postgres"),
         "PASSWORD": os.environ.get("TEST_POSTGRES_PASSWORD", ""),
+        "OPTIONS": {"options": "-c synchronous_commit=off"},
     },
     "mariadb": {
         "ENGINE": "django.db.backends.mysql",

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -48,7 +48,11 @@ class AskingAdmin(InspectingAdmin):
     def ask(self, request: HttpRequest, row: Any) -> str:
         """Do it; returns what came of it. Raises whatever goes wrong."""
 
-    def may_ask(self, request: HttpRequest) -> bool:
+    def __init__(self, model: type[Any], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        self.actions = [*(self.actions or ()), _action(self.asking_name, self.asking_label)]
+
+    def has_ask_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(self.asking_permission)
 
     def get_urls(self) -> list[Any]:
@@ -62,7 +66,7 @@ class AskingAdmin(InspectingAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         row = self.get_object(request, unquote(object_id))
-        if not (self.has_view_permission(request, row) and self.may_ask(request)):
+        if not (self.has_view_permission(request, row) and self.has_ask_permission(request)):
             raise PermissionDenied
         if row is None:
             raise Http404
@@ -81,16 +85,10 @@ class AskingAdmin(InspectingAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         row = context["original"]
-        if row is not None and self.may_ask(request):
+        if row is not None and self.has_ask_permission(request):
             context["asking_url"] = self._url(self.asking_name, row)
             context["asking_label"] = self.asking_label
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        actions: dict[str, Any] = super().get_actions(request)
-        if self.may_ask(request) and IS_POPUP_VAR not in request.GET:
-            actions[self.asking_name] = (_ask_all, self.asking_name, str(self.asking_label))
-        return actions
 
     def ask_all(self, request: HttpRequest, rows: list[Any]) -> None:
         """Do it for each row, and tell in a few messages what came of it."""
@@ -131,14 +129,19 @@ class AskingAdmin(InspectingAdmin):
         )
 
 
-@admin.action
-def _ask_all(modeladmin: AskingAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-    """The action on a list."""
-    rows = list(queryset[: MOST_AT_ONCE + 1])
-    if len(rows) > MOST_AT_ONCE:
+def _action(name: str, label: Any) -> Callable[[Any, HttpRequest, QuerySet[Any]], None]:
+    """The action on a list, for those who may."""
+
+    @admin.action(description=label, permissions=["ask"])
+    def ask_all(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        rows = list(queryset[: MOST_AT_ONCE + 1])
+        if len(rows) <= MOST_AT_ONCE:
+            modeladmin.ask_all(request, rows)
+            return
         text = _(
             "Choose at most %(most)d at once; manage.py reconcile_entitlements takes everything."
         )
         modeladmin.message_user(request, text % {"most": MOST_AT_ONCE}, messages.ERROR)
-        return
-    modeladmin.ask_all(request, rows)
+
+    ask_all.__name__ = name
+    return ask_all

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from ..conf import settings
 from ..exceptions import PriceNotSoldError, QuantityError
 from ..models import Price
+
+_DIGITS = re.compile(r"[0-9]{1,12}")
 
 
 def sold_prices() -> list[Price]:
@@ -40,8 +44,8 @@ def find_price(name: str) -> Price:
 def check_quantity(price: Price, quantity: object) -> int:
     """The quantity as a number within the price's bounds. Raises QuantityError."""
     terms = price.terms
-    if isinstance(quantity, str) and quantity.isascii() and quantity.isdecimal():
-        quantity = int(quantity[:12])
+    if isinstance(quantity, str) and _DIGITS.fullmatch(quantity):
+        quantity = int(quantity)
     if (
         not isinstance(quantity, int)
         or isinstance(quantity, bool)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .json_values import LARGEST_SECOND
+from .json_values import LARGEST_INTEGER, LARGEST_SECOND
 from .snapshots import SubscriptionItemSnapshot, SubscriptionSnapshot
 
 PAID_STATUSES = frozenset({"trialing", "active"})
@@ -111,7 +111,7 @@ def combine_limits(limits: Iterable[int | None], *, rule: str) -> int | None:
         if limit is None:
             return None
         known.append(limit)
-    return sum(known) if rule == "sum" else max(known, default=0)
+    return min(sum(known), LARGEST_INTEGER) if rule == "sum" else max(known, default=0)
 
 
 def _term(
@@ -134,7 +134,7 @@ def _term(
             ends_at, reason = period_end, "feature_removed"
     limit = feature.limit
     if limit is not None and feature.is_limit_per_unit:
-        limit *= 1 if item.quantity is None else item.quantity
+        limit = min(limit * (1 if item.quantity is None else item.quantity), LARGEST_INTEGER)
     return Term(ends_at=min(ends_at, LARGEST_SECOND), limit=limit, reason=reason)
 
 

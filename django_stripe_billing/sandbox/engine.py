@@ -10,10 +10,10 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Literal
 
 from . import form, parameters
 from .clock import Clock, SystemClock
@@ -21,12 +21,22 @@ from .errors import PLAIN_IN_ERRORS, InvalidParameterError, SandboxError
 from .expand import expand
 from .faults import Fault
 from .idempotency import Keys
-from .resources import INCLUDE, ROUTES, checkout_completion, payment_attempts, setup_intents
+from .resources import (
+    INCLUDE,
+    ROUTES,
+    checkout_completion,
+    payment_attempts,
+    setup_intents,
+    test_clocks,
+)
 from .resources.events import build_event
 from .routes import Call, match
 from .state import State, StripeObject
 
 API_VERSION = "2026-10-28.endive"
+RETRY_DAYS = (3, 5, 7)
+
+EndOfDunning = Literal["cancel", "unpaid", "past_due", "pause"]
 
 _KEY = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{4,}")
 _VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?(;.*)?")
@@ -57,12 +67,18 @@ class Engine:
         seed: int = 0,
         base_url: str = "http://sandbox.invalid",
         api_version: str = API_VERSION,
+        retry_days: tuple[int, ...] = RETRY_DAYS,
+        end_of_dunning: EndOfDunning = "cancel",
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.base_url = base_url
         """Where the hosted pages are, without a trailing slash."""
         self.api_version = api_version
         """The version that events are written in."""
+        self.retry_days = retry_days
+        """Days after the first failure on which an invoice is tried again."""
+        self.end_of_dunning: EndOfDunning = end_of_dunning
+        """What becomes of a subscription after the last attempt."""
         self.lock = threading.RLock()
         self._subscribers: list[tuple[Subscriber, Callable[[StripeObject], int]]] = []
         self._seed = seed
@@ -71,19 +87,39 @@ class Engine:
     def reset(self) -> None:
         """Forget everything but the subscribers."""
         with self.lock:
-            self.state = State(seed=self._seed, opened_at=self.now)
+            self.state = State(seed=self._seed, opened_at=int(self.clock.now()))
             self.keys = Keys()
             self.faults: list[Fault] = []
             self.requests: list[tuple[str, str]] = []
             self.events: list[StripeObject] = []
             self._untold: list[StripeObject] = []
+            self._moment: int | None = None
             self._request_id: str | None = None
             self._idempotency_key: str | None = None
 
     @property
     def now(self) -> int:
-        """Whole seconds of the sandbox's clock."""
-        return int(self.clock.now())
+        """Whole seconds of the clock that the present work goes by.
+
+        That is the sandbox's clock or a test clock; while something due happens, its own moment.
+        """
+        return int(self.clock.now()) if self._moment is None else self._moment
+
+    @contextmanager
+    def on_clock(self, test_clock: str | None, *, moment: int | None = None) -> Iterator[None]:
+        """Work by a test clock (None: the sandbox's own), at a moment or at its present time."""
+        held = self.state.clock, self._moment
+        self.state.clock, self._moment = test_clock, moment
+        if test_clock is not None and moment is None:
+            self._moment = self.state.objects[test_clock]["frozen_time"]
+        try:
+            yield
+        finally:
+            self.state.clock, self._moment = held
+
+    def on_clock_of(self, object_id: str) -> AbstractContextManager[None]:
+        """Work by the clock that an object hangs on."""
+        return self.on_clock(self.state.clock_of.get(object_id))
 
     # Requests
 
@@ -177,8 +213,9 @@ class Engine:
         params = parameters.read(route.name, given, is_tolerant=is_tolerant)
         paths = params.pop("expand", None) or []
         call = Call(engine=self, ids=ids, params=params, is_tolerant=is_tolerant)
-        answer = copy.deepcopy(route.operation(call))
-        expand(answer, paths, find=self._copy_of, include=self._included)
+        with self.on_clock(test_clocks.named_by(self.state, ids, params)):
+            answer = copy.deepcopy(route.operation(call))
+            expand(answer, paths, find=self._copy_of, include=self._included)
         return answer
 
     def _authorise(self, headers: Mapping[str, str]) -> None:
@@ -203,7 +240,7 @@ class Engine:
     def _response(self, status: int, body: bytes, *, replayed: bool = False) -> Response:
         headers = {
             "Content-Type": "application/json",
-            "Date": formatdate(self.now, usegmt=True),
+            "Date": formatdate(int(self.clock.now()), usegmt=True),
             "Request-Id": self._request_id or "",
             "Stripe-Version": self.api_version,
         }
@@ -243,7 +280,7 @@ class Engine:
 
         Raises SandboxError when the card is declined, asks for 3D Secure, or the session is over.
         """
-        with self.acting():
+        with self.acting(session_id):
             session = checkout_completion.complete(
                 self,
                 session_id,
@@ -254,18 +291,22 @@ class Engine:
             return copy.deepcopy(session)
 
     @contextmanager
-    def acting(self) -> Iterator[None]:
-        """Do something to the account that no request does; its events are told afterwards."""
+    def acting(self, about: str = "") -> Iterator[None]:
+        """Do something to the account that no request does; its events are told afterwards.
+
+        `about`: the id of the object it is done to, by whose clock it happens.
+        """
         with self.lock, self._telling():
             self._run_due()
-            yield
+            with self.on_clock_of(about):
+                yield
 
     def authenticate(self, intent_id: str, *, succeeds: bool = True) -> StripeObject:
         """Pass 3D Secure for a payment or setup intent, as its hosted page does, or fail it.
 
         Raises SandboxError when the intent does not wait for it.
         """
-        with self.acting():
+        with self.acting(intent_id):
             if intent_id.startswith("seti_"):
                 intent = setup_intents.authenticate(self, intent_id, succeeds=succeeds)
             else:
@@ -275,7 +316,7 @@ class Engine:
 
     def settle(self, intent_id: str, *, succeeds: bool | None = None) -> None:
         """Decide a delayed payment now: as its test account does, or as it is told."""
-        with self.acting():
+        with self.acting(intent_id):
             payment_attempts.settle(self, intent_id, succeeds=succeeds)
 
     # Events and time
@@ -329,13 +370,21 @@ class Engine:
                 event["pending_webhooks"] -= 1
 
     def tick(self) -> None:
-        """Let happen what is due by now: renewals, ends of trials, expiries."""
+        """Let happen what is due by now: renewals, ends of trials, expiries, advancing clocks."""
         with self.acting():
             pass
 
     def _run_due(self) -> None:
-        while (due := self.state.pop_due(self.now)) is not None:
-            due.action()
+        self.walk(None, until=int(self.clock.now()))
+        test_clocks.finish_advancing(self)
+
+    def walk(self, test_clock: str | None, *, until: int) -> None:
+        """Let happen what is due on a clock, each thing at its own moment and in order."""
+        moment = 0
+        while (due := self.state.pop_due(test_clock, until)) is not None:
+            moment = max(moment, due.at)
+            with self.on_clock(test_clock, moment=moment):
+                due.action()
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

@@ -31,6 +31,16 @@ def paginate(rows: Iterable[dict[str, Any]], params: dict[str, Any], *, url: str
     return {"object": "list", "data": page, "has_more": more, "url": url}
 
 
+def is_shown(params: dict[str, Any], row: dict[str, Any]) -> bool:
+    """Objects of test clocks are hidden, unless a clock or whose they are is asked for."""
+    if "test_clock" in params:
+        return bool(row["test_clock"] == params["test_clock"])
+    return row["test_clock"] is None or any(name in params for name in OWNERS)
+
+
+OWNERS = ("customer", "subscription", "invoice")
+
+
 def created_in(params: dict[str, Any], name: str, value: int | None) -> bool:
     """Whether a moment lies in a range filter such as `created[gte]`."""
     wanted = params.get(name)

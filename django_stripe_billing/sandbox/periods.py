@@ -22,11 +22,15 @@ def add_intervals(anchor: int, *, interval: str, count: int) -> int:
     return int(moment.replace(year=year, month=month + 1, day=day).timestamp())
 
 
-def next_period(anchor: int, *, after: int, interval: str, interval_count: int) -> int:
-    """The first boundary of the anchor's grid that is later than `after`."""
-    number = 1
-    while True:
-        boundary = add_intervals(anchor, interval=interval, count=number * interval_count)
-        if boundary > after:
-            return boundary
+def period_around(anchor: int, *, at: int, interval: str, interval_count: int) -> tuple[int, int]:
+    """The start and the end of the period on the anchor's grid that holds a moment."""
+
+    def boundary(number: int) -> int:
+        return add_intervals(anchor, interval=interval, count=number * interval_count)
+
+    number = 0
+    while boundary(number) > at:
+        number -= 1
+    while boundary(number + 1) <= at:
         number += 1
+    return boundary(number), boundary(number + 1)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from . import operator_controls
 from .deliveries import HttpDeliveries
 from .engine import Engine
-from .pages import checkout, objects, overview, portal, three_d_secure
+from .pages import checkout, invoice, objects, overview, portal, three_d_secure
 from .pages.html import POLICY, Page, not_found
 
 LARGEST_BODY = 1_000_000
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         form = {name: values[-1] for name, values in parse_qs(body).items()}
         page = self._find_page(method, path, form)
         headers = {
-            "Content-Type": "text/html; charset=utf-8",
+            "Content-Type": page.content_type,
             "Content-Security-Policy": POLICY,
             "Cache-Control": "no-store",
         }
@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Location"] = page.location
             if path != "/":  # Stripe's pages wait for the endpoint, too
                 self.server.deliveries.wait(10)
-        self._send(page.status, page.body.encode(), headers)
+        self._send(page.status, page.content or page.body.encode(), headers)
 
     def _find_page(self, method: str, path: str, form: dict[str, str]) -> Page:
         engine = self.server.engine
@@ -114,6 +114,10 @@ class _Handler(BaseHTTPRequestHandler):
             return checkout.answer(engine, name, method, form)
         if head == "/p/session":
             return portal.answer(engine, name, method, form)
+        if head == "/i":
+            return invoice.answer(engine, name, method, form)
+        if path.startswith("/i/") and name == "pdf" and method == "GET":
+            return invoice.answer_pdf(engine, head.removeprefix("/i/"))
         if head == "/3ds":
             return three_d_secure.answer(engine, name, method, form)
         if head == "/objects" and method == "GET":

@@ -25,6 +25,8 @@ class Due:
     at: int
     """Unix seconds."""
     action: Callable[[], None]
+    about: str
+    """The id of the object that it happens to."""
 
 
 @dataclass(kw_only=True)
@@ -46,7 +48,13 @@ class State:
     """Subscription ids by customer id."""
     declines: list[str] = field(default_factory=list)
     """Decline codes with which the next charges fail, whatever the card: the operator's wish."""
-    _due: list[tuple[int, int, Due]] = field(default_factory=list)
+    clock: str | None = None
+    """The test clock that the present work hangs on; None: the sandbox's own clock."""
+    clock_of: dict[str, str] = field(default_factory=dict)
+    """The test clock of every object that hangs on one, by the object's id."""
+    _due: dict[str | None, list[tuple[int, int, Due]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - ids of a sandbox
@@ -58,13 +66,23 @@ class State:
         return prefix + "".join(self._random.choices(alphabet, k=length))
 
     def add(self, obj: StripeObject) -> StripeObject:
+        """Keep a new object; it hangs on the test clock of the present work."""
         self.objects[obj["id"]] = obj
         self.by_kind[obj["object"]].append(obj["id"])
+        if self.clock is not None:
+            self.hang(obj, self.clock)
         return obj
+
+    def hang(self, obj: StripeObject, test_clock: str) -> None:
+        """Let an object live by a test clock from now on."""
+        self.clock_of[obj["id"]] = test_clock
+        if "test_clock" in obj:
+            obj["test_clock"] = test_clock
 
     def remove(self, obj: StripeObject, *, answers: StripeObject | None = None) -> None:
         del self.objects[obj["id"]]
         self.by_kind[obj["object"]].remove(obj["id"])
+        self.clock_of.pop(obj["id"], None)
         if answers is not None:
             self.deleted[obj["id"]] = answers
 
@@ -83,12 +101,25 @@ class State:
         for object_id in reversed(self.by_kind[kind]):
             yield self.objects[object_id]
 
-    def at(self, moment: int, action: Callable[[], None]) -> None:
+    def at(self, moment: int, action: Callable[[], None], *, about: str = "") -> None:
         """Let something happen at a moment; the action looks for itself whether it still holds."""
-        heapq.heappush(self._due, (moment, next(self._ticket), Due(at=moment, action=action)))
+        due = Due(at=moment, action=action, about=about)
+        heapq.heappush(self._due[self.clock], (moment, next(self._ticket), due))
 
-    def pop_due(self, now: int) -> Due | None:
-        """The earliest thing that is due."""
-        if self._due and self._due[0][0] <= now:
-            return heapq.heappop(self._due)[2]
-        return None
+    def pop_due(self, test_clock: str | None, now: int) -> Due | None:
+        """The earliest thing that is due on a clock."""
+        queue = self._due[test_clock]
+        return heapq.heappop(queue)[2] if queue and queue[0][0] <= now else None
+
+    def move_due(self, *, to: str) -> None:
+        """What was to happen to objects that hang on a test clock now, happens by that clock."""
+        queue = self._due[None]
+        moved = [entry for entry in queue if self.clock_of.get(entry[2].about) == to]
+        self._due[None] = [entry for entry in queue if entry not in moved]
+        heapq.heapify(self._due[None])
+        for entry in moved:
+            heapq.heappush(self._due[to], entry)
+
+    def forget_due(self, test_clock: str) -> None:
+        """Nothing will happen on this clock any more."""
+        self._due.pop(test_clock, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from functools import partial
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from ..models import Customer, Entitlement, EntitlementChange, Feature, Subscrip
 from ..rules.changes import Change, ChangeKind, changes
 from ..rules.entitlements import Term
 from ..signals import entitlement_changed, entitlement_granted, entitlement_revoked
+from .rows import update_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,9 @@ class Grant:
     """The source's rows as they are, read under the customer's lock."""
 
 
+FIELDS = [field.name for field in dataclass_fields(Term)]
+"""The columns that a term fills."""
+
 SIGNALS: dict[str, Signal] = {
     ChangeKind.GRANTED: entitlement_granted,
     ChangeKind.CHANGED: entitlement_changed,
@@ -60,6 +65,7 @@ def write_entitlements(
     updated: list[Entitlement] = []
     deleted: list[int] = []
     recorded: list[EntitlementChange] = []
+    fields: set[str] = set()
     for grant in grants:
         rows = {row.feature_id: row for row in grant.held}
         for step in _steps(rows, grant.terms):
@@ -76,17 +82,22 @@ def write_entitlements(
                 subscription=grant.subscription,
             )
             row.take(step.after)
+            if step.before is not None:
+                fields |= {name for name in FIELDS if _differs(step, name)}
             (updated if row.pk else created).append(row)
     if deleted:
         Entitlement.objects.filter(pk__in=deleted).delete()
     if created:
         Entitlement.objects.bulk_create(created)
-    if updated:
-        Entitlement.objects.bulk_update(updated, ["ends_at", "limit", "reason"])
+    update_rows(updated, sorted(fields))
     if recorded:
         EntitlementChange.objects.bulk_create(recorded)
         transaction.on_commit(partial(_announce, recorded, dict(features)))
     return recorded
+
+
+def _differs(step: Change, name: str) -> bool:
+    return bool(getattr(step.before, name) != getattr(step.after, name))
 
 
 def _steps(rows: Mapping[int, Entitlement], terms: Mapping[int, Term]) -> list[Change]:

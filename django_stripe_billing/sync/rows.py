@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from django.db.models import Model
 
 from ..models import Subscription, SubscriptionItem
 from .stored import Stored
@@ -29,8 +31,7 @@ def write_rows(entries: Sequence[Stored]) -> None:
     updated = [row for row in subscriptions if row.pk is not None]
     if created:
         Subscription.objects.bulk_create(created)
-    if updated:
-        Subscription.objects.bulk_update(updated, SUBSCRIPTION_FIELDS)
+    update_rows(updated, SUBSCRIPTION_FIELDS)
     items = [item for entry in entries for item in entry.changed_items]
     for item in items:
         item.subscription_id = item.subscription.pk
@@ -38,8 +39,24 @@ def write_rows(entries: Sequence[Stored]) -> None:
     changed = [item for item in items if item.pk is not None]
     if added:
         SubscriptionItem.objects.bulk_create(added)
-    if changed:
-        SubscriptionItem.objects.bulk_update(changed, ITEM_FIELDS)
+    update_rows(changed, ITEM_FIELDS)
     removed = [item.pk for entry in entries for item in entry.removed_items]
     if removed:
         SubscriptionItem.objects.filter(pk__in=removed).delete()
+
+
+def update_rows(rows: Sequence[Model], fields: Iterable[str]) -> None:
+    """Write these fields of existing rows of one model, in one statement.
+
+    Where the rows agree in each field, as a renewal's do, that is a plain UPDATE: building a CASE
+    for each field, as `bulk_update` does, takes longer than everything else about an event.
+    """
+    if not rows:
+        return
+    manager = type(rows[0])._default_manager
+    values = {name: [getattr(row, name) for row in rows] for name in fields}
+    if all(entry == found[0] for found in values.values() for entry in found):
+        same = {name: found[0] for name, found in values.items()}
+        manager.filter(pk__in=[row.pk for row in rows]).update(**same)
+    else:
+        manager.bulk_update(rows, values.keys())

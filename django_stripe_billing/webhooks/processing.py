@@ -13,12 +13,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from ..conf import settings
-from ..exceptions import BillingError, StripeObjectMissingError, UnsettledError
+from ..exceptions import BillingError, UnsettledError
 from ..models import Customer, Event, Price, Product, Subscription
 from ..models.mirrored import to_datetime
 from ..rules import json_values
 from ..rules.events import EventSnapshot, Subject, parse_event, without_bearer_values
-from ..rules.ordering import Interval
 from ..stripe_api import fetch_subscription, request, without_secrets
 from .registry import handlers_for
 from .subjects import SUBJECT_HANDLERS, THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
@@ -157,7 +156,12 @@ def _apply(snapshot: EventSnapshot, event: Event, fetches: Fetches) -> Result:
 
 
 def _fetch(wanted: Wanted, *, account: str) -> Fetched:
-    """Fetch an object by id, with no transaction open; the revision is noted before."""
+    """Fetch an object by id, with no transaction open; the revision is noted before.
+
+    Raises StripeObjectMissingError: that Stripe does not know an object is no proof that it was
+    deleted, it may be the key that is another account's. When it was, the event that says so comes,
+    and settles this one.
+    """
     with transaction.atomic(durable=True):
         revision = (
             MODELS[wanted.subject]
@@ -168,15 +172,8 @@ def _fetch(wanted: Wanted, *, account: str) -> Fetched:
     if wanted.subject is Subject.SUBSCRIPTION:
         answer = fetch_subscription(wanted.id, account=account)
     else:
-        try:
-            path = PATHS[wanted.subject] + quote(wanted.id, safe="")
-            answer = request("get", path, account=account)
-        except StripeObjectMissingError:
-            return Fetched(
-                data={"id": wanted.id, "deleted": True},
-                interval=Interval(low=0, high=0),
-                revision=-1 if revision is None else revision,
-            )
+        path = PATHS[wanted.subject] + quote(wanted.id, safe="")
+        answer = request("get", path, account=account)
     return Fetched(
         data=answer.data, interval=answer.interval, revision=-1 if revision is None else revision
     )

@@ -30,8 +30,8 @@ def webhook(request: HttpRequest) -> HttpResponse:
     """
     try:
         body = _body(request)
-    except UnreadablePostError:
-        return _refusal("The body broke off.", status=400)
+    except (UnreadablePostError, ValueError):
+        return _refusal("The body broke off, or its length is no number.", status=400)
     if body is None:
         return _refusal("The body is larger than WEBHOOK_MAX_BYTES.", status=413)
     try:
@@ -55,11 +55,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
 def _body(request: HttpRequest) -> bytes | None:
     """The raw body, or None when it is over the limit; a declared length is believed first."""
     limit = settings.WEBHOOK_MAX_BYTES
-    try:
-        declared = int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        declared = 0
-    if declared > limit:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
         return None
     try:
         body = request.body

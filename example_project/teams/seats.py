@@ -20,7 +20,8 @@ def seats_of(team: Team) -> int | None:
 
 def add_member(team: Team, username: str) -> Membership:
     """Add a user to a team. Raises ValidationError when there is no seat left or no such user."""
-    user = get_user_model().objects.filter(username=username).first()
+    found = get_user_model().objects.filter(username=username)
+    user = found.first() if username.isprintable() else None
     if user is None:
         raise ValidationError(f"There is no user {username!r}.")
     with transaction.atomic():

@@ -1,8 +1,8 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.request import Request
@@ -32,7 +32,6 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     membership = current_membership(request)
     if membership is None:
         raise PermissionDenied("You are in no team.")
-    own = Membership.objects.filter(user=membership.user_id).select_related("team").order_by("pk")
     members = membership.team.memberships.select_related("user").order_by("pk")
     return render(
         request,
@@ -40,7 +39,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         {
             "members": members,
             "seats": seats_of(membership.team),
-            "teams": own,
+            "teams": Membership.objects.filter(user=membership.user)
+            .select_related("team")
+            .order_by("pk"),
             "is_owner": membership.role == Membership.Role.OWNER,
         },
     )
@@ -65,11 +66,12 @@ def add(request: HttpRequest) -> HttpResponse:
 @require_POST
 def switch(request: HttpRequest) -> HttpResponse:
     """Choose another of one's own teams."""
-    wanted = request.POST.get("team", "")
-    membership = get_object_or_404(
-        Membership, user=request.user, team_id=wanted if wanted.isdecimal() else None
-    )
-    request.session[SESSION_KEY] = membership.team_id
+    current, wanted = current_membership(request), request.POST.get("team", "")
+    own = Membership.objects.filter(user=current.user) if current else []
+    chosen = next((entry.team_id for entry in own if str(entry.team_id) == wanted), None)
+    if chosen is None:
+        raise Http404
+    request.session[SESSION_KEY] = chosen
     return redirect("dashboard")
 
 

@@ -10,6 +10,7 @@ from django.test import AsyncClient
 from django_stripe_billing.models import Feature
 
 from ..statements import statements
+from .urls import Gated
 
 pytestmark = [pytest.mark.urls("tests.access.urls"), pytest.mark.django_db]
 
@@ -83,6 +84,12 @@ def test_a_gate_is_403_for_who_has_it_not(signed_in, customer, url):
 
 def test_a_gate_may_redirect_instead(signed_in, customer):
     answer = signed_in.get("/redirecting/")
+    assert (answer.status_code, answer["Location"]) == (302, "/plans/")
+
+
+def test_a_class_may_redirect_instead(signed_in, customer, monkeypatch):
+    monkeypatch.setattr(Gated, "feature_redirect_to", "/plans/")
+    answer = signed_in.get("/class/")
     assert (answer.status_code, answer["Location"]) == (302, "/plans/")
 
 

@@ -68,6 +68,8 @@ def test_the_price_may_be_named_by_its_id(shop, post):
         {"quantity": "1.5"},
         {"quantity": "٣"},
         {"quantity": "9" * 500},
+        {"quantity": "0" * 11 + "35"},
+        {"quantity": ""},
         {"price": "starter_monthly", "quantity": "2"},
     ],
 )

@@ -77,6 +77,25 @@ class Shop:
             },
         )
 
+    def change(self, subscription, **values):
+        return self.call("POST", f"/v1/subscriptions/{subscription['id']}", values)
+
+    def use_card(self, card, customer=None):
+        """Make a test card the customer's default."""
+        customer = customer or self.customer
+        path = f"/v1/payment_methods/{card}/attach"
+        method = self.call("POST", path, {"customer": customer["id"]})
+        return self.call(
+            "POST",
+            f"/v1/customers/{customer['id']}",
+            {"invoice_settings": {"default_payment_method": method["id"]}},
+        )
+
+    def invoices(self, subscription):
+        """Newest first."""
+        params = {"subscription": subscription["id"], "limit": 100}
+        return self.call("GET", "/v1/invoices", params)["data"]
+
     def read(self, subscription):
         return self.call("GET", f"/v1/subscriptions/{subscription['id']}")
 
@@ -86,3 +105,11 @@ class Shop:
 
     def types(self):
         return [event["type"] for event in self.engine.events]
+
+    def events(self, *types):
+        """What happened when, of these types."""
+        return [
+            (event["type"], event["created"])
+            for event in self.engine.events
+            if not types or event["type"] in types
+        ]

@@ -16,10 +16,14 @@ pytestmark = pytest.mark.skipif(
 NEWER = {
     "checkout.session": {"presentment_details"},
     "invoice": {"status_details"},
+    "invoice_payment.payment": {"payment_intent"},
+    "invoiceitem.parent.subscription_details": {"subscription_item"},
+    "invoiceitem.pricing": {"price_details"},
+    "line_item.pricing": {"price_details"},
     "subscription": {"status_details"},
     "subscription_item": {"billed_until", "current_trial"},
 }
-"""Fields that came after the examples: they are in stripe-python 16.1."""
+"""Fields that came after the examples, or that they leave out: they are in stripe-python 16.1."""
 
 REMOVED = {"charge": {"refunds"}, "invoice": {"subscription"}}
 """In the examples, yet gone since basil, or shown only when expanded."""
@@ -93,8 +97,25 @@ def objects():
     period = {"start_time": 1_789_999_980, "end_time": 1_790_000_040, "customer": customer["id"]}
     meter_event = call("POST", "/v1/billing/meter_events", usage)
     summaries = call("GET", f"/v1/billing/meters/{meter['id']}/event_summaries", period)
+    adjustment = call(
+        "POST",
+        "/v1/billing/meter_event_adjustments",
+        {"event_name": "calls", "type": "cancel", "cancel": {"identifier": "one"}},
+    )
     endpoint = {"url": "https://example.com/hook", "enabled_events": ["*"]}
     call("POST", "/v1/webhook_endpoints", endpoint)
+    fields = {"customer": customer["id"]}
+    item = subscription["items"]["data"][0]
+    change = {"items": [{"id": item["id"], "quantity": 2}], "proration_behavior": "always_invoice"}
+    engine.clock.advance(86_400)
+    call("POST", f"/v1/subscriptions/{subscription['id']}", change)
+    schedule = call("POST", "/v1/subscription_schedules", {"from_subscription": subscription["id"]})
+    balance = call(
+        "POST",
+        f"/v1/customers/{customer['id']}/balance_transactions",
+        {"amount": -5, "currency": "usd"},
+    )
+    invoice = call("GET", f"/v1/invoices/{subscription['latest_invoice']}")
     event = call("GET", "/v1/events", {"type": "customer.subscription.created"})["data"][0]
     found = [
         call("GET", "/v1/account"),
@@ -107,7 +128,13 @@ def objects():
         subscription,
         subscription["items"]["data"][0],
         subscription["items"]["data"][0]["plan"],
-        call("GET", f"/v1/invoices/{subscription['latest_invoice']}"),
+        invoice,
+        invoice["lines"]["data"][0],
+        call("GET", "/v1/invoiceitems", fields)["data"][0],
+        call("GET", "/v1/invoice_payments", {"invoice": invoice["id"]})["data"][0],
+        balance,
+        schedule,
+        call("POST", "/v1/test_helpers/test_clocks", {"frozen_time": 1_790_000_000}),
         call("GET", f"/v1/payment_methods/{subscription['default_payment_method']}"),
         active["data"][0],
         portal,
@@ -126,11 +153,7 @@ def objects():
         meter,
         meter_event,
         summaries["data"][0],
-        call(
-            "POST",
-            "/v1/billing/meter_event_adjustments",
-            {"event_name": "calls", "type": "cancel", "cancel": {"identifier": "one"}},
-        ),
+        adjustment,
         call("GET", "/v1/webhook_endpoints")["data"][0],
         call("POST", "/v1/setup_intents", {"payment_method": "pm_card_visa", "confirm": True}),
     ]
@@ -153,12 +176,16 @@ def objects():
         "customer",
         "discount",
         "dispute",
+        "customer_balance_transaction",
         "entitlements.active_entitlement",
         "entitlements.feature",
         "event",
         "invoice",
         "item",
         "payment_intent",
+        "invoice_payment",
+        "invoiceitem",
+        "line_item",
         "payment_method",
         "plan",
         "price",
@@ -170,6 +197,8 @@ def objects():
         "subscription",
         "subscription_item",
         "webhook_endpoint",
+        "subscription_schedule",
+        "test_helpers.test_clock",
     ],
 )
 def test_an_object_has_the_keys_and_types_of_stripes_example(objects, kind):

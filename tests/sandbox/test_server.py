@@ -74,7 +74,7 @@ def fetch(url, data=None):
     opener = urllib.request.build_opener(NoRedirect)
     try:
         with opener.open(urllib.request.Request(url, data=encoded), timeout=20) as answer:
-            return answer.status, dict(answer.headers), answer.read().decode()
+            return answer.status, dict(answer.headers), answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         with error:
             return error.code, dict(error.headers), error.read().decode()
@@ -276,6 +276,35 @@ def test_the_portal_updates_the_card_and_lists_invoices(running):
         subscription["default_payment_method"]
         == customer["invoice_settings"]["default_payment_method"]
     )
+
+
+def test_an_open_invoice_is_paid_on_its_hosted_page(running):
+    server, _ = running
+    shop = Shop(server.engine)
+    subscription = shop.subscribe(payment_behavior="default_incomplete")
+    invoice = shop.invoices(subscription)[0]
+    url = invoice["hosted_invoice_url"]
+    assert url.startswith(f"{server.url}/i/")
+    assert invoice["id"] not in url
+    status, _, page = fetch(url)
+    assert status == 200
+    assert "20.00 USD" in page
+    for number, complaint in (("4000000000000341", "declined"), ("1234", "invalid")):
+        status, _, page = fetch(url, {"card_number": number})
+        assert status == 402
+        assert complaint in page
+    assert shop.read(subscription)["status"] == "incomplete"
+    assert fetch(url, {"card_number": "4242 4242 4242 4242"})[0] == 303
+    assert "Pay with card" not in fetch(url)[2]
+    assert shop.read(subscription)["status"] == "active"
+    status, headers, content = fetch(invoice["invoice_pdf"])
+    assert (status, headers["Content-Type"]) == (200, "application/pdf")
+    assert content.startswith("%PDF-1.4")
+    assert invoice["number"] in content
+    start = int(content.rpartition("startxref\n")[2].partition("\n")[0])
+    assert content[start:].startswith("xref")
+    for wrong in ("/i/", "/i/guessed", "/i/guessed/pdf", f"/i/{invoice['id']}"):
+        assert fetch(server.url + wrong)[0] == 404
 
 
 def test_the_operator_holds_drops_replays_and_moves_the_clock(running):

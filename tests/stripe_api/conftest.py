@@ -15,7 +15,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.answers = []
-        """What to answer next: (status, data or bytes, headers). After that: an empty object."""
+        """What to answer next: (status, data or bytes, headers). Then: an empty object."""
         self.requests = []
 
     def answer(self, status=200, data=None, **headers):

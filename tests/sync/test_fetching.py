@@ -198,3 +198,25 @@ class TestCustomers:
         with pytest.raises(StripeUnavailableError):
             sync_customer_subscriptions("cus_1", cause=CAUSE)
         assert Subscription.objects.count() == 1
+
+    def test_an_answer_that_cannot_be_read_is_an_error(self, catalog, customer, stripe_answers):
+        stripe_answers.objects["/v1/customers/cus_1"] = {"object": "customer"}
+        with pytest.raises(StripeError, match="can't be read"):
+            sync_customer(customer, cause=CAUSE)
+
+    def test_one_that_keeps_changing_is_given_up_on_for_now(
+        self, catalog, customer, stripe_answers, meanwhile
+    ):
+        stripe_answers.objects["/v1/customers/cus_1"] = {"id": "cus_1", "email": "stripe@a.b"}
+        stripe_answers.date = lambda: NOW
+
+        def change():
+            row = Customer.objects.get()
+            row.email = f"{row.revision}@a.b"
+            row.observe(Interval(low=NOW, high=NOW))
+            row.save()
+
+        meanwhile(change)
+        with pytest.raises(UnsettledError):
+            sync_customer(customer, cause=CAUSE)
+        assert len(stripe_answers.requests) == 5

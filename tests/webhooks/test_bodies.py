@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from django_stripe_billing.models import Customer, Entitlement, Event, Product, Subscription
+from tests.mutations import mutations
 from tests.payloads import event, subscription
 
 from .test_view import post
@@ -131,3 +134,84 @@ def test_an_object_without_its_id_does_nothing(catalog, event_type, payload):
     assert post(event(event_type, payload)).status_code == 200
     assert Event.objects.get().status in {Event.Status.IGNORED, Event.Status.PROCESSED}
     assert not Entitlement.objects.exists()
+
+
+SESSION = {
+    "id": "cs_1",
+    "object": "checkout.session",
+    "mode": "subscription",
+    "status": "complete",
+    "payment_status": "paid",
+    "customer": "cus_1",
+    "subscription": "sub_1",
+    "metadata": {},
+}
+PRODUCT = {
+    "id": "prod_pro",
+    "object": "product",
+    "name": "Pro",
+    "description": None,
+    "active": True,
+    "metadata": {"limit:seats": "3", "grace_days": "5"},
+}
+PRICE = {
+    "id": "price_pro",
+    "object": "price",
+    "product": "prod_pro",
+    "active": True,
+    "type": "recurring",
+    "currency": "usd",
+    "unit_amount": 500,
+    "lookup_key": "pro",
+    "nickname": None,
+    "recurring": {"interval": "month", "interval_count": 1, "usage_type": "licensed"},
+    "metadata": {"trial_days": "3"},
+}
+CUSTOMER = {
+    "id": "cus_1",
+    "object": "customer",
+    "email": "ada@example.com",
+    "name": "Ada",
+    "livemode": False,
+    "test_clock": None,
+}
+SUMMARY = {
+    "object": "entitlements.active_entitlement_summary",
+    "customer": "cus_1",
+    "entitlements": {"object": "list", "data": [{"lookup_key": "reports"}], "has_more": False},
+}
+
+
+@pytest.mark.parametrize(
+    ("event_type", "original"),
+    [
+        (UPDATED, subscription()),
+        ("customer.updated", CUSTOMER),
+        ("customer.deleted", CUSTOMER),
+        ("product.updated", PRODUCT),
+        ("price.updated", PRICE),
+        ("price.deleted", PRICE),
+        ("checkout.session.completed", SESSION),
+        ("entitlements.active_entitlement_summary.updated", SUMMARY),
+    ],
+)
+@settings(
+    max_examples=50,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_no_mutation_is_answered_with_an_error(
+    catalog, customer, stripe, event_type, original, data
+):
+    """Stripe would send it again and again. What is fetched is Stripe's good object."""
+    stripe.objects["/v1/subscriptions/sub_1"] = subscription()
+    mutated = data.draw(mutations(original))
+    answer = post(json.dumps(event(event_type, mutated)).encode())
+    if answer.status_code != 200:  # it names an object that Stripe does not have
+        assert "No such object" in Event.objects.first().error
+    features = Entitlement.objects.values_list("feature__lookup_key", flat=True)
+    assert set(features) <= {"reports", "seats"}
+    Subscription.objects.all().delete()
+    Customer.objects.exclude(pk=customer.pk).delete()

@@ -12,6 +12,7 @@ from django_stripe_billing.models import (
     Entitlement,
     EntitlementChange,
     Event,
+    Product,
     Subscription,
 )
 from django_stripe_billing.rules.ordering import Interval
@@ -80,6 +81,40 @@ def test_events_of_one_subscription_end_with_the_last(catalog, customer, stripe_
         assert row.quantity == 5
         seats = Entitlement.objects.get(source_id=subscription_id, feature__lookup_key="seats")
         assert seats.limit == 25
+
+
+def test_a_change_of_terms_and_its_subscribers_do_not_stop_each_other(
+    catalog, stripe_answers, caplog
+):
+    """Each customer has the product already, and takes it once more while its terms change.
+
+    Then each waits for what the other holds; the database breaks one off, and it begins anew.
+    """
+    Product.objects.create(stripe_id="prod_other", name="Other")
+    customers = [f"cus_{number}" for number in range(4)]
+    for number, one in enumerate(customers):
+        for name, product in (("a", "prod_pro"), ("b", "prod_other")):
+            lines = items(item(f"si_{name}{number}", product=product))
+            bought = subscription(f"sub_{name}{number}", one, items=lines)
+            assert status_of(event("customer.subscription.created", bought)) == 200
+    for moment in range(1, 5):
+        payloads = [
+            event(
+                "product.updated",
+                {"id": "prod_pro", "active": True, "metadata": {"limit:seats": f"{moment}"}},
+                created=NOW + moment,
+            )
+        ]
+        product = "prod_pro" if moment % 2 else "prod_other"
+        for number, one in enumerate(customers):
+            lines = items(item(f"si_b{number}", product=product))
+            switched = subscription(f"sub_b{number}", one, items=lines)
+            payloads.append(event("customer.subscription.updated", switched, created=NOW + moment))
+        statuses = together(*(partial(status_of, payload) for payload in payloads))
+        assert statuses == [200] * 5
+        seats = Entitlement.objects.filter(feature__lookup_key="seats")
+        assert set(seats.values_list("limit", flat=True)) == {moment}
+        assert seats.count() == (8 if moment % 2 else 4)
 
 
 class TestTermsThatChangeMeanwhile:

@@ -1,16 +1,28 @@
 import hashlib
 import hmac
+import io
 import json
 import time
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError
 from django.test import RequestFactory
 
 from django_stripe_billing import stripe_api
-from django_stripe_billing.models import Entitlement, EntitlementChange, Event, Subscription
+from django_stripe_billing.models import (
+    Customer,
+    Entitlement,
+    EntitlementChange,
+    Event,
+    Product,
+    Subscription,
+)
+from django_stripe_billing.rules.ordering import Interval
+from django_stripe_billing.rules.snapshots import parse_subscription
 from django_stripe_billing.signals import entitlement_granted, subscription_changed
-from django_stripe_billing.webhooks import process_again, webhook, webhook_handler
+from django_stripe_billing.stripe_api import CallableHTTPClient
+from django_stripe_billing.webhooks import WrongModeError, process_again, webhook, webhook_handler
 from django_stripe_billing.webhooks.registry import unregister
 from tests.payloads import DAY, NOW, SECRET, encoded, event, item, items, signed, subscription
 from tests.statements import statements
@@ -96,6 +108,28 @@ class TestRefusals:
         assert post(created()).status_code == 413
         assert not Event.objects.exists()
 
+    @pytest.mark.parametrize(("length", "status"), [("-1", 200), ("many", 400), ("", 200)])
+    def test_a_length_that_is_none_is_not_believed(self, length, status):
+        body = encoded(created())
+        request = RequestFactory().post("/", body, content_type="application/json")
+        request.META |= {"CONTENT_LENGTH": length, "HTTP_STRIPE_SIGNATURE": signed(body)}
+        assert webhook(request).status_code == status
+
+    def test_a_body_over_djangos_own_limit_is_a_413(self, settings):
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+        assert post(created()).status_code == 413
+        assert not Event.objects.exists()
+
+    def test_a_body_that_breaks_off_is_a_400(self):
+        class Broken(io.BytesIO):
+            def read(self, *arguments):
+                raise OSError("connection reset")
+
+        request = RequestFactory().post("/", b"{}", content_type="application/json")
+        request._stream = Broken()
+        assert webhook(request).status_code == 400
+        assert not Event.objects.exists()
+
     @pytest.mark.parametrize("livemode", [True, None, "false"])
     def test_the_wrong_mode_is_a_400_and_recorded(self, livemode):
         payload = created(livemode=livemode)
@@ -174,6 +208,39 @@ class TestProcessing:
         assert Subscription.objects.get().status == "past_due"
         assert len(stripe.requests) == 1
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_two_events_that_describe_one_change_are_one_change(
+        self, catalog, customer, stripe, order
+    ):
+        post(created(created=NOW - 5))
+        paused = subscription(status="paused")
+        told = [
+            event("customer.subscription.updated", paused),
+            event("customer.subscription.paused", paused),
+        ]
+        for number in order:
+            assert post(told[number]).status_code == 200
+        assert stripe.requests == []
+        assert set(Event.objects.values_list("status", flat=True)) == {"processed"}
+        kinds = EntitlementChange.objects.order_by("pk").values_list("kind", flat=True)
+        assert list(kinds) == ["granted", "granted", "revoked", "revoked"]
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_a_deleted_customers_subscriptions_end_in_any_order(
+        self, catalog, customer, stripe, order
+    ):
+        post(created(created=NOW - 5))
+        told = [
+            event("customer.subscription.deleted", subscription(status="canceled")),
+            event("customer.deleted", {"id": "cus_1", "object": "customer"}),
+        ]
+        stripe.objects["/v1/subscriptions/sub_1"] = subscription(status="canceled")
+        for number in order:
+            assert post(told[number]).status_code == 200
+        assert Subscription.objects.get().status == "canceled"
+        assert Customer.objects.get().is_deleted
+        assert not Entitlement.objects.exists()
+
     def test_an_api_version_we_do_not_know_is_fetched_in_ours(self, catalog, customer, stripe):
         stripe.objects["/v1/subscriptions/sub_1"] = subscription()
         post(created(api_version="2031-01-01.jungle"))
@@ -201,6 +268,43 @@ class TestProcessing:
         [row] = Subscription.objects.get().items.all()
         assert (row.stripe_id, row.quantity) == ("si_2", 3)
         assert Entitlement.objects.get(feature__lookup_key="seats").limit == 15
+
+    def test_without_items_nothing_is_granted_and_with_them_again(self, catalog, customer):
+        post(created())
+        for moment, lines, count in ((1, [], 0), (2, [], 0), (3, [item()], 2)):
+            changed = subscription(items=items(*lines), latest_invoice=f"in_{moment}")
+            post(event("customer.subscription.updated", changed, created=NOW + moment))
+            assert Entitlement.objects.count() == count
+
+    def test_an_object_that_keeps_changing_is_left_to_the_redelivery(
+        self, catalog, customer, stripe, monkeypatch
+    ):
+        """Each time that Stripe is asked, another event is stored before its answer is there."""
+        post(created())
+        asked = []
+
+        def answer(*arguments):
+            asked.append(arguments)
+            changed = subscription(latest_invoice=f"in_{len(asked)}")
+            row = Subscription.objects.get()
+            row.take(parse_subscription(changed))
+            row.observe(Interval(low=NOW, high=NOW))
+            row.save()
+            return stripe.handle(*arguments)
+
+        stripe.date = lambda: NOW
+        stripe.objects["/v1/subscriptions/sub_1"] = subscription(status="past_due")
+        client = CallableHTTPClient(answer)
+        monkeypatch.setitem(settings.STRIPE_BILLING, "HTTP_CLIENT", client)
+        tied = event("customer.subscription.updated", subscription(status="past_due"))
+        assert post(tied).status_code == 500
+        assert "changed during" in Event.objects.first().error
+        assert len(asked) == 6
+
+    def test_a_stored_event_of_the_other_mode_is_not_processed_again(self, catalog, customer):
+        post(created(livemode=True))
+        with pytest.raises(WrongModeError):
+            process_again(Event.objects.get())
 
     def test_a_completed_checkout_brings_its_subscription(self, catalog, customer, stripe):
         stripe.objects["/v1/subscriptions/sub_1"] = subscription()
@@ -304,6 +408,27 @@ class TestFailures:
         stripe.objects["/v1/subscriptions/sub_1"] = subscription()
         process_again(Event.objects.get())
         assert Event.objects.get().status == Event.Status.PROCESSED
+        assert Entitlement.objects.count() == 2
+
+    @pytest.mark.parametrize(
+        ("event_type", "payload"),
+        [
+            ("customer.updated", {"id": "cus_1", "object": "customer", "email": "new@example.com"}),
+            ("product.updated", {"id": "prod_pro", "object": "product", "name": "New"}),
+            ("customer.subscription.updated", subscription(status="past_due")),
+        ],
+    )
+    def test_an_object_that_stripe_does_not_know_is_not_taken_for_deleted(
+        self, catalog, customer, event_type, payload
+    ):
+        """The key may be another account's: nobody loses anything by that."""
+        post(created())
+        post(event("product.updated", {"id": "prod_pro", "active": True, "name": "Pro"}))
+        post(event("customer.updated", {"id": "cus_1", "object": "customer"}))
+        assert post(event(event_type, payload)).status_code == 500
+        assert Event.objects.first().status == Event.Status.FAILED
+        assert not Customer.objects.get().is_deleted
+        assert not Product.objects.get().is_deleted
         assert Entitlement.objects.count() == 2
 
     def test_a_database_that_is_down_is_a_503(self, monkeypatch):

@@ -28,6 +28,9 @@ class Page:
     status: int = 200
     body: str = ""
     location: str = ""
+    content: bytes = b""
+    """Instead of a body: what is no HTML."""
+    content_type: str = "text/html; charset=utf-8"
 
 
 def page(title: str, content: str, *, status: int = 200, wide: bool = False) -> Page:

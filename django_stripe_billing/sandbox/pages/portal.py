@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SandboxError
 from ..periods import HOUR
-from ..resources.lifecycle import TERMINAL
+from ..resources.subscription_endings import TERMINAL
 from ..state import StripeObject
 from .html import Page, money, not_found, page, redirect
 from .portal_money import card_section, invoices_section, save_card
@@ -28,8 +28,11 @@ def answer(engine: Engine, secret: str, method: str, form: dict[str, str]) -> Pa
             ),
             None,
         )
-        if session is None or engine.now > session["created"] + HOUR:
+        if session is None:
             return not_found()
+        with engine.on_clock_of(session["id"]):
+            if engine.now > session["created"] + HOUR:
+                return not_found()
         own = [
             engine.state.objects[subscription_id]
             for subscription_id in engine.state.subscriptions_of[session["customer"]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..cards import NUMBERS
 from ..errors import SandboxError
-from ..resources.lifecycle import TERMINAL
+from ..resources.subscription_endings import TERMINAL
 from ..state import StripeObject
 from .html import moment, money
 

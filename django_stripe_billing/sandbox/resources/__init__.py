@@ -11,12 +11,16 @@ from . import (
     charges,
     checkout_sessions,
     coupons,
+    customer_balances,
     customers,
     discounts,
     disputes,
     events,
     features,
-    invoices,
+    invoice_item_operations,
+    invoice_operations,
+    invoice_payments,
+    invoice_previews,
     meter_events,
     meters,
     payment_intents,
@@ -31,8 +35,10 @@ from . import (
     refunds,
     setup_intents,
     sources,
-    subscription_items,
+    subscription_item_operations,
+    subscription_schedules,
     subscriptions,
+    test_clocks,
     webhook_endpoints,
 )
 
@@ -44,12 +50,16 @@ _MODULES = (
     charges,
     checkout_sessions,
     coupons,
+    customer_balances,
     customers,
     discounts,
     disputes,
     events,
     features,
-    invoices,
+    invoice_item_operations,
+    invoice_operations,
+    invoice_payments,
+    invoice_previews,
     meter_events,
     meters,
     payment_intents,
@@ -64,17 +74,24 @@ _MODULES = (
     refunds,
     setup_intents,
     sources,
-    subscription_items,
+    subscription_item_operations,
+    subscription_schedules,
     subscriptions,
+    test_clocks,
     webhook_endpoints,
 )
 
-ROUTES = [route for module in _MODULES for route in routes(module.OPERATIONS)]
+ROUTES = sorted(
+    (route for module in _MODULES for route in routes(module.OPERATIONS)),
+    key=lambda route: route.name.count("{id}"),
+)
+"""A path without ids is looked for before one that an id would fit into."""
 
 INCLUDE = {
     ("charge", "refunds"): refunds.of_charge,
     ("checkout.session", "line_items"): checkout_sessions.included_line_items,
     ("coupon", "applies_to"): coupons.applies_to,
     ("customer", "subscriptions"): subscriptions.of_customer,
+    ("invoice", "payments"): invoice_payments.of_invoice,
 }
 """Fields that an object shows only when they are expanded."""

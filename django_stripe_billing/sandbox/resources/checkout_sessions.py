@@ -44,7 +44,7 @@ def create(call: Call) -> StripeObject:
         data = {"customer": session["customer"], **(params.get("setup_intent_data") or {})}
         session["setup_intent"] = setup_intents.add(engine, data)["id"]
     engine.state.add(session)
-    engine.state.at(expires_at, partial(_expire_if_open, engine, session))
+    engine.state.at(expires_at, partial(_expire_if_open, engine, session), about=session["id"])
     return session
 
 

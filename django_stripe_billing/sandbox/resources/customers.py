@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import missing
-from ..lists import created_in, equal, paginate
+from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import discounts, payment_methods, sources, subscriptions
+from . import (
+    customer_balances,
+    discounts,
+    invoices,
+    payment_methods,
+    sources,
+    subscriptions,
+    test_clocks,
+)
 from .metadata import merged, take
 
 if TYPE_CHECKING:
@@ -16,7 +24,6 @@ if TYPE_CHECKING:
 
 FIELDS = (
     "address",
-    "balance",
     "description",
     "email",
     "name",
@@ -32,6 +39,10 @@ def create(call: Call) -> StripeObject:
 
 def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     """A new customer."""
+    if "test_clock" in params:
+        name = "test_clock"
+        engine.state.get(test_clocks.KIND, params[name], param=name, status=400, called=name)
+        test_clocks.check_room(engine, "customer")
     customer_id = engine.state.new_id("cus_")
     customer: StripeObject = {
         "id": customer_id,
@@ -78,6 +89,7 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
         engine.state.remove(customer)
         raise
     _take_invoice_settings(engine, customer, params, just_attached=attached)
+    _take_balance(engine, customer, params)
     engine.emit("customer.created", customer)
     return customer
 
@@ -107,11 +119,19 @@ def _take_invoice_settings(
     customer["invoice_settings"]["default_payment_method"] = method_id
 
 
+def _take_balance(engine: Engine, customer: StripeObject, params: dict[str, Any]) -> None:
+    change = params.get("balance", customer["balance"]) - customer["balance"]
+    if change:
+        currency = customer["currency"] or "usd"
+        customer_balances.record(engine, customer, change, currency=currency)
+
+
 def update(call: Call) -> StripeObject:
     customer = call.engine.state.get("customer", call.ids[0])
     with call.engine.changing(customer, "customer.updated"):
         take(customer, call.params, *FIELDS)
         _take_invoice_settings(call.engine, customer, call.params)
+        _take_balance(call.engine, customer, call.params)
         if "coupon" in call.params:
             discounts.set_on_customer(call.engine, customer, call.params["coupon"])
     return customer
@@ -130,6 +150,9 @@ def delete(call: Call) -> StripeObject:
     customer = engine.state.get("customer", call.ids[0])
     for subscription_id in engine.state.subscriptions_of[customer["id"]]:
         subscriptions.end(engine, engine.state.objects[subscription_id])
+    for invoice in list(engine.state.all("invoice")):
+        if invoice["customer"] == customer["id"]:
+            invoices.stop(engine, invoice)
     answer = {"id": customer["id"], "object": "customer", "deleted": True}
     engine.state.remove(customer, answers=answer)
     engine.emit("customer.deleted", customer)
@@ -140,7 +163,8 @@ def index(call: Call) -> StripeObject:
     rows = (
         customer
         for customer in call.engine.state.all("customer")
-        if equal(call.params, customer, "email", "test_clock")
+        if is_shown(call.params, customer)
+        and equal(call.params, customer, "email")
         and created_in(call.params, "created", customer["created"])
     )
     return paginate(rows, call.params, url="/v1/customers")

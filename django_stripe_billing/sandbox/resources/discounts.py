@@ -16,6 +16,7 @@ from ..periods import add_intervals
 from ..routes import Call, Operation
 from ..state import StripeObject
 from . import coupons, promotion_codes
+from .billables import Billable
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -104,7 +105,7 @@ def add(
         calculation=calculation(engine, coupon), is_once=coupon["duration"] == "once"
     )
     if discount["end"]:
-        engine.state.at(discount["end"], partial(_forget, engine, discount))
+        engine.state.at(discount["end"], partial(_forget, engine, discount), about=discount["id"])
     coupons.redeem(engine, coupon)
     if promotion is not None:
         promotion_codes.redeem(engine, promotion)
@@ -137,8 +138,10 @@ def _read(engine: Engine, subscription: StripeObject, given: Any) -> list[str | 
     return found
 
 
-def leaves_to_pay(engine: Engine, subscription: StripeObject, given: Any) -> bool:
-    """Whether a new subscription costs anything after these `discounts`. Raises SandboxError."""
+def taken_at_first(
+    engine: Engine, subscription: StripeObject, given: Any, content: Sequence[Billable]
+) -> int:
+    """What these `discounts` take off a new subscription's first invoice. Raises SandboxError."""
     customer = engine.state.objects[subscription["customer"]]
     sources = [found for found in _read(engine, subscription, given) if not isinstance(found, str)]
     found = [calculation(engine, coupon) for coupon, _ in sources]
@@ -146,12 +149,13 @@ def leaves_to_pay(engine: Engine, subscription: StripeObject, given: Any) -> boo
         found = [engine.state.notes[customer["discount"]["id"]]["calculation"]]
     lines = [
         Line(
-            amount=(item["price"]["unit_amount"] or 0) * (item["quantity"] or 0),
-            product=item["price"]["product"],
+            amount=entry.amount,
+            product=entry.price["product"] if entry.price else "",
+            is_discountable=entry.is_discountable,
         )
-        for item in subscription["items"]["data"]
+        for entry in content
     ]
-    return sum(line.amount for line in lines) > sum(map(sum, discount_amounts(lines, found)))
+    return sum(map(sum, discount_amounts(lines, found)))
 
 
 def set_on_subscription(engine: Engine, subscription: StripeObject, given: Any) -> None:
@@ -212,7 +216,10 @@ def amounts(
 
 
 def apply_to_invoice(engine: Engine, invoice: StripeObject, subscription: StripeObject) -> None:
-    """Take a subscription's discounts off a draft invoice; those that were for once are used up."""
+    """Take a subscription's discounts off a draft's lines; those that were for once are used up.
+
+    The caller adds up.
+    """
     found = due(engine, subscription)
     rows = invoice["lines"]["data"]
     lines = [
@@ -229,14 +236,7 @@ def apply_to_invoice(engine: Engine, invoice: StripeObject, subscription: Stripe
             {"amount": amount, "discount": discount["id"]}
             for discount, amount in zip(found, taken, strict=True)
         ]
-    sums = [sum(taken) for taken in table]
     invoice["discounts"] = [discount["id"] for discount in found]
-    invoice["total_discount_amounts"] = [
-        {"amount": amount, "discount": discount["id"]}
-        for discount, amount in zip(found, sums, strict=True)
-    ]
-    for name in ("total", "total_excluding_tax", "amount_due", "amount_remaining"):
-        invoice[name] -= sum(sums)
     if invoice["subtotal"] > 0:
         for discount in found:
             if engine.state.notes[discount["id"]]["is_once"]:

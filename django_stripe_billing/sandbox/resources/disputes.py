@@ -90,7 +90,8 @@ def open_dispute(
     if not is_inquiry:
         _move(engine, dispute, -dispute["amount"], fee=balance_transactions.DISPUTE_FEE)
         engine.emit("charge.dispute.funds_withdrawn", dispute)
-    engine.state.at(now + ANSWER_WITHIN, partial(_run_out, engine, dispute["id"]))
+    run_out = partial(_run_out, engine, dispute["id"])
+    engine.state.at(now + ANSWER_WITHIN, run_out, about=charge["id"])
     return dispute
 
 

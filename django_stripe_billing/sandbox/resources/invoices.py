@@ -1,66 +1,124 @@
-"""Invoices of subscriptions: made, finalized and paid at once, without prorations.
+"""The life of an invoice: drafted, finalized, paid, voided or given up.
 
-https://docs.stripe.com/api/invoices
+https://docs.stripe.com/invoicing/integration/workflow-transitions
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..lists import created_in, equal, paginate
-from ..routes import Call, Operation
+from ..errors import SandboxError
+from ..periods import DAY, HOUR
 from ..state import StripeObject
-from . import discounts, payment_intents
+from . import (
+    billables,
+    customer_balances,
+    discounts,
+    invoice_items,
+    invoice_object,
+    invoice_payments,
+    payment_intents,
+)
+from .billables import Billable
 
 if TYPE_CHECKING:
     from ..engine import Engine
 
+UPDATED = "invoice.updated"
+DRAFT_SECONDS = HOUR
+"""How long an automatic invoice stays a draft."""
 
-def bill(engine: Engine, subscription: StripeObject, *, reason: str, is_free: bool = False) -> bool:
-    """Invoice the current period and try to collect; whether nothing is left to pay.
 
-    `reason` is the invoice's billing_reason; `is_free` for a trial.
-    """
-    customer = engine.state.objects[subscription["customer"]]
-    invoice = _build(engine, subscription, customer, reason=reason, is_free=is_free)
-    discounts.apply_to_invoice(engine, invoice, subscription)
+def draft(
+    engine: Engine,
+    customer: StripeObject,
+    content: Sequence[Billable],
+    *,
+    reason: str,
+    currency: str,
+    subscription: StripeObject | None = None,
+    period: tuple[int, int] | None = None,
+    pending: Sequence[StripeObject] = (),
+) -> StripeObject:
+    """A new draft of pending invoice items and further content; `reason`: its billing_reason."""
+    taken = [billables.of_invoice_item(engine, entry) for entry in pending]
+    invoice = invoice_object.build(
+        engine,
+        customer,
+        [*taken, *content],
+        reason=reason,
+        subscription=subscription,
+        currency=currency,
+    )
+    if period is not None:
+        invoice["period_start"], invoice["period_end"] = period
+    if subscription is not None:
+        discounts.apply_to_invoice(engine, invoice, subscription)
+        invoice_object.add_up(invoice, balance=customer["balance"])
     engine.state.add(invoice)
-    customer["next_invoice_sequence"] += 1
-    subscription["latest_invoice"] = invoice["id"]
+    invoice_items.take_up(engine, pending, invoice["id"])
+    if subscription is not None:
+        subscription["latest_invoice"] = invoice["id"]
+        engine.state.notes[subscription["id"]].setdefault("invoices", []).append(invoice["id"])
     engine.emit("invoice.created", invoice)
-    if subscription["pause_collection"] is not None:
-        return True
-    with engine.changing(invoice, "invoice.updated"):
+    return invoice
+
+
+def finalize(engine: Engine, invoice: StripeObject) -> None:
+    """A draft becomes open: it has a number and can be paid; with nothing to pay it is paid."""
+    customer = engine.state.get("customer", invoice["customer"], param="customer", status=400)
+    notes = engine.state.notes[invoice["id"]]
+    with engine.changing(invoice, UPDATED):
+        invoice_object.add_up(invoice, balance=customer["balance"])
+        customer_balances.apply_to_invoice(engine, invoice)
         invoice["status"] = "open"
-        invoice["effective_at"] = invoice["status_transitions"]["finalized_at"] = engine.now
-        invoice["number"] = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04}"
-        invoice["hosted_invoice_url"] = f"{engine.base_url}/i/{invoice['id']}"
+        invoice["effective_at"] = invoice["effective_at"] or engine.now
+        invoice["status_transitions"]["finalized_at"] = engine.now
+        invoice["automatically_finalizes_at"] = None
+        if invoice["number"] is None:
+            sequence = customer["next_invoice_sequence"]
+            invoice["number"] = f"{customer['invoice_prefix']}-{sequence:04}"
+            customer["next_invoice_sequence"] = sequence + 1
+        notes["secret"] = engine.state.new_id("", length=40)
+        url = f"{engine.base_url}/i/{notes['secret']}"
+        invoice["hosted_invoice_url"], invoice["invoice_pdf"] = url, f"{url}/pdf"
+        if invoice["collection_method"] == "send_invoice":
+            days = notes.get("days_until_due")
+            if invoice["due_date"] is None:
+                invoice["due_date"] = engine.now + (30 if days is None else days) * DAY
     engine.emit("invoice.finalized", invoice)
-    if subscription["collection_method"] == "send_invoice" and invoice["amount_due"]:
+    if invoice["amount_due"]:
+        invoice_payments.open_for(engine, invoice)
+    else:
+        mark_paid(engine, invoice)
+
+
+def collect(
+    engine: Engine, invoice: StripeObject, *, method_id: str | None, is_automatic: bool = True
+) -> bool:
+    """Try to charge an open invoice; whether it is paid now.
+
+    Only the first attempt and automatic ones count, and only they move the next one.
+    """
+    intent_id = _charge(engine, invoice, method_id)
+    counts = is_automatic or not invoice["attempt_count"]
+    if intent_id is not None:
+        payment = invoice_payments.open_for(engine, invoice)
+        payment["payment"] = {"payment_intent": intent_id, "type": "payment_intent"}
+        mark_paid(engine, invoice, attempts=1 if counts else 0)
         return True
-    return collect(engine, invoice, method_id=payer(engine, subscription))
-
-
-def collect(engine: Engine, invoice: StripeObject, *, method_id: str | None) -> bool:
-    """Try to charge an open invoice; whether it is paid now."""
-    is_paid = invoice["amount_due"] == 0 or _charge(engine, invoice, method_id)
-    with engine.changing(invoice, "invoice.updated"):
+    with engine.changing(invoice, UPDATED):
         invoice["attempted"] = True
-        if invoice["amount_due"]:
+        if counts:
             invoice["attempt_count"] += 1
-        if is_paid:
-            invoice["status"] = "paid"
-            invoice["amount_paid"], invoice["amount_remaining"] = invoice["amount_due"], 0
-            invoice["status_transitions"]["paid_at"] = engine.now
-            invoice["next_payment_attempt"] = None
-    for event_type in (
-        ("invoice.paid", "invoice.payment_succeeded") if is_paid else ("invoice.payment_failed",)
-    ):
-        engine.emit(event_type, invoice)
-    return is_paid
+            invoice["next_payment_attempt"] = _next_attempt(engine, invoice)
+    engine.emit("invoice.payment_failed", invoice)
+    return False
 
 
-def _charge(engine: Engine, invoice: StripeObject, method_id: str | None) -> bool:
+def _charge(engine: Engine, invoice: StripeObject, method_id: str | None) -> str | None:
+    """The id of the payment that succeeded; None when the charge is declined."""
     notes = engine.state.notes[invoice["id"]]
     outcome = payment_intents.charge(
         engine,
@@ -71,220 +129,83 @@ def _charge(engine: Engine, invoice: StripeObject, method_id: str | None) -> boo
         intent=engine.state.objects.get(notes.get("payment_intent", "")),
     )
     notes["payment_intent"] = outcome.intent["id"]
-    return outcome.status == "succeeded"
+    return str(outcome.intent["id"]) if outcome.status == "succeeded" else None
+
+
+def _next_attempt(engine: Engine, invoice: StripeObject) -> int | None:
+    notes = engine.state.notes[invoice["id"]]
+    if not invoice["auto_advance"] or not notes.get("is_retried", True):
+        return None
+    days = engine.retry_days
+    retries: list[int] = notes.setdefault("retries", [engine.now + day * DAY for day in days])
+    return next((moment for moment in retries if moment > engine.now), None)
+
+
+def mark_paid(
+    engine: Engine, invoice: StripeObject, *, attempts: int = 0, is_out_of_band: bool = False
+) -> None:
+    """Nothing is left to pay."""
+    with engine.changing(invoice, UPDATED):
+        invoice["attempted"] = not is_out_of_band
+        invoice["attempt_count"] += attempts
+        invoice["status"] = "paid"
+        invoice["amount_paid"], invoice["amount_remaining"] = invoice["amount_due"], 0
+        invoice["status_transitions"]["paid_at"] = engine.now
+        invoice["next_payment_attempt"] = invoice["status_details"] = None
+    amount = None if is_out_of_band else invoice["amount_paid"]
+    invoice_payments.close(engine, invoice, amount_paid=amount)
+    engine.emit("invoice.paid", invoice)
+    if not is_out_of_band:
+        engine.emit("invoice.payment_succeeded", invoice)
 
 
 def void(engine: Engine, invoice: StripeObject) -> None:
-    """Void an open invoice."""
-    if invoice["status"] != "open":
-        return
-    with engine.changing(invoice, "invoice.updated"):
+    """An open or uncollectible invoice counts as never made."""
+    if invoice["status"] not in {"open", "uncollectible"}:
+        raise SandboxError(
+            f"You can only void an open or uncollectible invoice; this one is {invoice['status']}."
+        )
+    with engine.changing(invoice, UPDATED):
         invoice["status"] = "void"
         invoice["status_transitions"]["voided_at"] = engine.now
+        invoice["next_payment_attempt"] = invoice["status_details"] = None
+        invoice["auto_advance"] = False
+    customer_balances.take_back_from_invoice(engine, invoice)
+    invoice_payments.close(engine, invoice, amount_paid=None)
     engine.emit("invoice.voided", invoice)
 
 
-def payer(engine: Engine, subscription: StripeObject) -> str | None:
-    """The payment method that a subscription is charged to."""
-    if subscription["default_payment_method"]:
-        return str(subscription["default_payment_method"])
-    customer = engine.state.objects.get(subscription["customer"])
+def mark_uncollectible(engine: Engine, invoice: StripeObject, *, reason: str) -> None:
+    """An open invoice will not be paid; `reason` as in its status_details."""
+    if invoice["status"] != "open":
+        raise SandboxError(
+            f"You can only mark an open invoice uncollectible; this one is {invoice['status']}."
+        )
+    with engine.changing(invoice, UPDATED):
+        invoice["status"] = "uncollectible"
+        invoice["status_details"] = {"uncollectible": {"reason": reason}}
+        invoice["status_transitions"]["marked_uncollectible_at"] = engine.now
+        invoice["next_payment_attempt"] = None
+    engine.emit("invoice.marked_uncollectible", invoice)
+
+
+def stop(engine: Engine, invoice: StripeObject) -> None:
+    """Nothing happens to a draft or an open invoice by itself any more."""
+    if invoice["status"] in {"draft", "open"}:
+        with engine.changing(invoice, UPDATED):
+            invoice["auto_advance"] = False
+            invoice["next_payment_attempt"] = invoice["automatically_finalizes_at"] = None
+
+
+def payer(engine: Engine, owner: StripeObject) -> str | None:
+    """The payment method that a subscription or an invoice is charged to."""
+    if owner["default_payment_method"]:
+        return str(owner["default_payment_method"])
+    subscription_id = owner["object"] == "invoice" and invoice_object.subscription_of(owner)
+    if subscription_id:
+        return payer(engine, engine.state.objects[subscription_id])
+    customer = engine.state.objects.get(owner["customer"])
     found = customer and (
         customer["invoice_settings"]["default_payment_method"] or customer["default_source"]
     )
     return str(found) if found else None
-
-
-def _build(
-    engine: Engine,
-    subscription: StripeObject,
-    customer: StripeObject,
-    *,
-    reason: str,
-    is_free: bool,
-) -> StripeObject:
-    state, now = engine.state, engine.now
-    invoice_id = state.new_id("in_", length=24)
-    lines = [
-        _line(engine, invoice_id, subscription, item, is_free=is_free)
-        for item in subscription["items"]["data"]
-    ]
-    total = sum(line["amount"] for line in lines)
-    return {
-        "id": invoice_id,
-        "object": "invoice",
-        "account_country": "US",
-        "account_name": "Sandbox",
-        "account_tax_ids": None,
-        "amount_due": total,
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "amount_remaining": total,
-        "amount_shipping": 0,
-        "application": None,
-        "attempt_count": 0,
-        "attempted": False,
-        "auto_advance": True,
-        "automatic_tax": dict(NO_TAX),
-        "automatically_finalizes_at": None,
-        "billing_reason": reason,
-        "collection_method": subscription["collection_method"],
-        "created": now,
-        "currency": subscription["currency"],
-        "custom_fields": None,
-        "customer": customer["id"],
-        "customer_account": None,
-        "customer_address": customer["address"],
-        "customer_email": customer["email"],
-        "customer_name": customer["name"],
-        "customer_phone": customer["phone"],
-        "customer_shipping": customer["shipping"],
-        "customer_tax_exempt": "none",
-        "customer_tax_ids": [],
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "due_date": None,
-        "effective_at": None,
-        "ending_balance": 0,
-        "footer": None,
-        "from_invoice": None,
-        "hosted_invoice_url": None,
-        "invoice_pdf": None,
-        "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
-        "lines": {
-            "object": "list",
-            "data": lines,
-            "has_more": False,
-            "url": f"/v1/invoices/{invoice_id}/lines",
-        },
-        "livemode": False,
-        "metadata": {},
-        "next_payment_attempt": None,
-        "number": None,
-        "on_behalf_of": None,
-        "parent": {
-            "quote_details": None,
-            "subscription_details": {
-                "metadata": dict(subscription["metadata"]),
-                "subscription": subscription["id"],
-            },
-            "type": "subscription_details",
-        },
-        "payment_settings": {
-            "default_mandate": None,
-            "payment_method_options": None,
-            "payment_method_types": None,
-        },
-        "period_end": now,
-        "period_start": now,
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "receipt_number": None,
-        "rendering": None,
-        "shipping_cost": None,
-        "shipping_details": None,
-        "starting_balance": 0,
-        "statement_descriptor": None,
-        "status": "draft",
-        "status_details": None,
-        "status_transitions": {
-            "finalized_at": None,
-            "marked_uncollectible_at": None,
-            "paid_at": None,
-            "voided_at": None,
-        },
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
-        "test_clock": None,
-        "total": total,
-        "total_discount_amounts": [],
-        "total_excluding_tax": total,
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
-        "webhooks_delivered_at": now,
-    }
-
-
-NO_TAX = {
-    "disabled_reason": None,
-    "enabled": False,
-    "liability": None,
-    "provider": None,
-    "status": None,
-}
-
-
-def _line(
-    engine: Engine,
-    invoice_id: str,
-    subscription: StripeObject,
-    item: StripeObject,
-    *,
-    is_free: bool,
-) -> StripeObject:
-    price = item["price"]
-    quantity = 0 if item["quantity"] is None else item["quantity"]
-    amount = 0 if is_free else (price["unit_amount"] or 0) * quantity
-    return {
-        "id": engine.state.new_id("il_", length=24),
-        "object": "line_item",
-        "amount": amount,
-        "currency": price["currency"],
-        "description": None,
-        "discount_amounts": [],
-        "discountable": True,
-        "discounts": [],
-        "invoice": invoice_id,
-        "livemode": False,
-        "metadata": {},
-        "parent": {
-            "invoice_item_details": None,
-            "subscription_item_details": {
-                "invoice_item": None,
-                "proration": False,
-                "proration_details": None,
-                "subscription": subscription["id"],
-                "subscription_item": item["id"],
-            },
-            "type": "subscription_item_details",
-        },
-        "period": {"end": item["current_period_end"], "start": item["current_period_start"]},
-        "pretax_credit_amounts": [],
-        "pricing": {
-            "price_details": {"price": price["id"], "product": price["product"]},
-            "type": "price_details",
-            "unit_amount_decimal": price["unit_amount_decimal"],
-        },
-        "quantity": item["quantity"],
-        "quantity_decimal": None,
-        "subscription": subscription["id"],
-        "subtotal": amount,
-        "taxes": [],
-    }
-
-
-def retrieve(call: Call) -> StripeObject:
-    return call.engine.state.get("invoice", call.ids[0])
-
-
-def index(call: Call) -> StripeObject:
-    wanted = call.params.get("subscription")
-    rows = (
-        invoice
-        for invoice in call.engine.state.all("invoice")
-        if equal(call.params, invoice, "customer", "status", "collection_method")
-        and created_in(call.params, "created", invoice["created"])
-        and (wanted is None or invoice["parent"]["subscription_details"]["subscription"] == wanted)
-    )
-    return paginate(rows, call.params, url="/v1/invoices")
-
-
-OPERATIONS: dict[str, Operation] = {
-    "GET /v1/invoices": index,
-    "GET /v1/invoices/{id}": retrieve,
-}

@@ -87,7 +87,9 @@ def attempt(
     intent["status"] = "processing"
     engine.emit("charge.pending", charge)
     engine.emit("payment_intent.processing", intent)
-    engine.state.at(engine.now + iban.seconds, partial(settle, engine, intent["id"]))
+    engine.state.at(
+        engine.now + iban.seconds, partial(settle, engine, intent["id"]), about=intent["id"]
+    )
     return tell(engine, Outcome(intent=intent, charge=charge))
 
 

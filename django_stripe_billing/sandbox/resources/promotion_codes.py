@@ -39,7 +39,7 @@ def create(call: Call) -> StripeObject:
     if found["expires_at"]:
         if found["expires_at"] <= engine.now:
             raise SandboxError("expires_at must be in the future.", param="expires_at")
-        engine.state.at(found["expires_at"], partial(_expire, engine, found))
+        engine.state.at(found["expires_at"], partial(_expire, engine, found), about=found["id"])
     engine.emit("promotion_code.created", found)
     return found
 

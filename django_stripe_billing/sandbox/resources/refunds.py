@@ -93,7 +93,7 @@ def refund(engine: Engine, charge: StripeObject, params: dict[str, Any]) -> Stri
     engine.emit("refund.created", created)
     if card is not None and card.refund != "succeeded":
         decide = partial(_decide, engine, created["id"], ends_as=_END[card.refund])
-        engine.state.at(engine.now + DECIDED_AFTER, decide)
+        engine.state.at(engine.now + DECIDED_AFTER, decide, about=charge["id"])
     return created
 
 

@@ -1,14 +1,27 @@
-"""Updating, pausing and resuming a subscription. https://docs.stripe.com/api/subscriptions/update"""
+"""Updating a subscription. https://docs.stripe.com/api/subscriptions/update"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SandboxError
+from ..errors import SandboxError, declined
 from ..routes import Call
 from ..state import StripeObject
-from . import active_entitlements, discounts, lifecycle, payment_methods, subscription_items
+from . import (
+    discounts,
+    invoice_items,
+    invoices,
+    lifecycle,
+    payment_methods,
+    pending_updates,
+    phases,
+    plan_changes,
+    prorations,
+    subscription_items,
+)
 from .metadata import take
+from .subscription_endings import TERMINAL, UPDATED
+from .upcoming_invoices import period_end
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -23,8 +36,42 @@ OPEN_TO = {
 
 
 def update(call: Call) -> StripeObject:
-    engine, params = call.engine, call.params
-    subscription = engine.state.get("subscription", call.ids[0])
+    subscription = call.engine.state.get("subscription", call.ids[0])
+    change(call.engine, subscription, call.params)
+    return subscription
+
+
+def change(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
+    """Carry out an update. Raises SandboxError, with nothing changed."""
+    _check(engine, subscription, params)
+    wanted = plan_changes.plan(engine, subscription, params)
+    moment = end_asked_for(engine, subscription, params)
+    behavior = params.get("payment_behavior", "allow_incomplete")
+    if behavior == "pending_if_incomplete":
+        pending_updates.check(params)
+    is_refused = wanted.invoices_now and not _is_payable(engine, subscription, params, wanted)
+    if is_refused and behavior == "error_if_incomplete":
+        raise declined()
+    if is_refused and behavior == "pending_if_incomplete":
+        with engine.changing(subscription, UPDATED):
+            pending_updates.hold(engine, subscription, wanted)
+        return
+    with engine.changing(subscription, UPDATED):
+        take(subscription, params, "description", "days_until_due", "collection_method")
+        _take_details(engine, subscription, params)
+        if "items" in params or wanted.starts_anew:
+            waits = behavior == "default_incomplete"
+            plan_changes.apply(engine, subscription, wanted, waits_for_payment=waits)
+            schedule = engine.state.objects.get(subscription["schedule"] or "")
+            if schedule is not None:
+                phases.take_over(subscription, schedule, now=engine.now)
+        _take_end(engine, subscription, params, moment)
+    _take_trial_end(engine, subscription, params)
+    if subscription["status"] not in TERMINAL:
+        lifecycle.schedule(engine, subscription)
+
+
+def _check(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
     allowed = OPEN_TO.get(subscription["status"])
     for name in params:
         if allowed is not None and name not in allowed:
@@ -35,15 +82,44 @@ def update(call: Call) -> StripeObject:
             )
     if "cancel_at" in params and "cancel_at_period_end" in params:
         raise SandboxError("You may only specify one of cancel_at and cancel_at_period_end.")
-    with engine.changing(subscription, lifecycle.UPDATED):
-        take(subscription, params, "description", "days_until_due", "collection_method")
-        _take_details(engine, subscription, params)
-        _take_items(engine, subscription, params)
-        _take_cancellation(engine, subscription, params)
-    _take_trial_end(engine, subscription, params)
-    if subscription["status"] not in lifecycle.TERMINAL:
-        lifecycle.schedule(engine, subscription)
-    return subscription
+    if subscription["schedule"] and ("cancel_at_period_end" in params or "cancel_at" in params):
+        raise SandboxError(
+            "The subscription is managed by the subscription schedule"
+            f" `{subscription['schedule']}`, and updating any cancelation behavior directly is not"
+            " allowed. Please update the schedule instead."
+        )
+    trial_end = params.get("trial_end")
+    if isinstance(trial_end, int) and trial_end <= engine.now:
+        raise SandboxError("trial_end must be in the future.", param="trial_end")
+    if params.get("collection_method") == "send_invoice":
+        days = params.get("days_until_due", subscription["days_until_due"])
+        if days is None:
+            raise SandboxError(
+                "days_until_due is required with collection_method=send_invoice.",
+                code="parameter_missing",
+                param="days_until_due",
+            )
+    if params.get("default_payment_method"):
+        name = "default_payment_method"
+        method = payment_methods.resolve(engine, params[name], param=name)
+        payment_methods.attach_to(engine, method, subscription["customer"], param=name)
+        params[name] = method["id"]
+
+
+def _is_payable(
+    engine: Engine,
+    subscription: StripeObject,
+    params: dict[str, Any],
+    wanted: plan_changes.Plan,
+) -> bool:
+    """Whether the invoice that a change makes at once would be paid."""
+    invoice = plan_changes.invoice_of(engine, subscription, wanted)
+    method_id = params.get("default_payment_method") or invoices.payer(engine, subscription)
+    return (
+        invoice["amount_due"] == 0
+        or subscription["collection_method"] == "send_invoice"
+        or (method_id is not None and payment_methods.is_charged(engine, method_id))
+    )
 
 
 def _take_details(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
@@ -54,10 +130,7 @@ def _take_details(engine: Engine, subscription: StripeObject, params: dict[str, 
         {key: value or None for key, value in given.items()}
     )
     if params.get("default_payment_method"):
-        name = "default_payment_method"
-        method = payment_methods.resolve(engine, params[name], param=name)
-        payment_methods.attach_to(engine, method, subscription["customer"], param=name)
-        subscription[name] = method["id"]
+        subscription["default_payment_method"] = params["default_payment_method"]
     if "pause_collection" in params:
         given = params["pause_collection"]
         subscription["pause_collection"] = (
@@ -69,35 +142,38 @@ def _take_details(engine: Engine, subscription: StripeObject, params: dict[str, 
         subscription["trial_settings"] = params["trial_settings"]
 
 
-def _take_items(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
-    items = subscription["items"]["data"]
-    restarts = (params.get("billing_cycle_anchor") or {}).get("type") == "now"
-    if "items" in params:
-        changed = [dict(item) for item in items]
-        restarts |= subscription_items.change(engine, changed, params["items"], subscription["id"])
-        subscription["items"]["data"] = items = changed
-        active_entitlements.take_features(engine, subscription)
-    if restarts and subscription["status"] in {"active", "past_due"}:
-        subscription["billing_cycle_anchor"] = engine.now
-        subscription_items.start_period(items, start=engine.now, anchor=engine.now)
-        lifecycle.settle(engine, subscription, reason="subscription_update")
-
-
-def _take_cancellation(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
+def end_asked_for(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int | None:
+    """The moment at which an update lets the subscription end. Raises SandboxError for the past."""
     if "cancel_at_period_end" in params:
         ends = bool(params["cancel_at_period_end"])
-        moment = lifecycle.period_end(subscription) if ends else None
-        subscription["cancel_at_period_end"] = ends
+        return period_end(subscription) if ends else None
+    if "cancel_at" not in params:
+        held: int | None = subscription["cancel_at"]
+        return held
+    given = params["cancel_at"]
+    ends_of = [item["current_period_end"] for item in subscription["items"]["data"]]
+    named = {"": None, "min_period_end": min(ends_of), "max_period_end": max(ends_of)}
+    named["max_billed_until"] = max(ends_of)
+    moment = named[given] if given in named else int(given)
+    if moment is not None and moment <= engine.now:
+        raise SandboxError("cancel_at must be in the future.", param="cancel_at")
+    return moment
+
+
+def _take_end(
+    engine: Engine, subscription: StripeObject, params: dict[str, Any], moment: int | None
+) -> None:
+    if "cancel_at_period_end" in params:
+        subscription["cancel_at_period_end"] = bool(params["cancel_at_period_end"])
     elif "cancel_at" in params:
-        moment = _moment(subscription, params["cancel_at"])
         subscription["cancel_at_period_end"] = False
-        if moment is not None and moment <= engine.now:
-            raise SandboxError("cancel_at must be in the future.", param="cancel_at")
-    elif subscription["cancel_at_period_end"]:
-        subscription["cancel_at"] = lifecycle.period_end(subscription)
-        return
     else:
+        if subscription["cancel_at_period_end"]:
+            subscription["cancel_at"] = period_end(subscription)
         return
+    engine.state.notes[subscription["id"]]["end_prorates"] = (
+        params.get("proration_behavior") or "create_prorations"
+    )
     subscription["cancel_at"] = moment
     subscription["canceled_at"] = None if moment is None else engine.now
     subscription["cancellation_details"]["reason"] = (
@@ -105,60 +181,30 @@ def _take_cancellation(engine: Engine, subscription: StripeObject, params: dict[
     )
 
 
-def _moment(subscription: StripeObject, given: Any) -> int | None:
-    ends = [item["current_period_end"] for item in subscription["items"]["data"]]
-    named = {"": None, "min_period_end": min(ends), "max_period_end": max(ends)}
-    named["max_billed_until"] = max(ends)
-    return named[given] if given in named else int(given)
-
-
 def _take_trial_end(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
     given = params.get("trial_end")
-    if given is None:
-        return
-    if given == "now":
-        if subscription["status"] != "trialing":
-            return
-        with engine.changing(subscription, lifecycle.UPDATED):
+    if given == "now" and subscription["status"] == "trialing":
+        with engine.changing(subscription, UPDATED):
             subscription["trial_end"] = engine.now
-        lifecycle.finish_trial(engine, subscription)
-        return
-    if given <= engine.now:
-        raise SandboxError("trial_end must be in the future.", param="trial_end")
-    with engine.changing(subscription, lifecycle.UPDATED):
+        lifecycle.finish_trial(engine, subscription, is_at_once=True)
+    elif isinstance(given, int):
+        _begin_trial(engine, subscription, params, trial_end=given)
+
+
+def _begin_trial(
+    engine: Engine, subscription: StripeObject, params: dict[str, Any], *, trial_end: int
+) -> None:
+    """A trial from now on, or another end of the trial that runs; unused time is credited."""
+    items = subscription["items"]["data"]
+    if subscription["status"] in prorations.BILLED and params.get("proration_behavior") != "none":
+        at = params.get("proration_date", engine.now)
+        for entry in prorations.credits(engine, subscription, items, at=at):
+            invoice_items.add(engine, subscription["customer"], entry)
+    with engine.changing(subscription, UPDATED):
         subscription["status"] = "trialing"
         subscription["trial_start"] = subscription["trial_start"] or engine.now
-        subscription["trial_end"] = subscription["billing_cycle_anchor"] = given
-        items = subscription["items"]["data"]
-        subscription_items.start_period(items, start=engine.now, anchor=given, end=given)
+        subscription["trial_end"] = subscription["billing_cycle_anchor"] = trial_end
+        changed = [dict(item) for item in items]
+        subscription_items.start_period(changed, start=engine.now, anchor=trial_end, end=trial_end)
+        subscription["items"]["data"] = changed
     lifecycle.warn_of_trial_end(engine, subscription)
-
-
-def pause(call: Call) -> StripeObject:
-    subscription = call.engine.state.get("subscription", call.ids[0])
-    if subscription["billing_mode"]["type"] != "flexible":
-        raise SandboxError("Only subscriptions in flexible billing mode can be paused.")
-    if subscription["status"] not in {"active", "trialing", "past_due"}:
-        raise SandboxError(
-            f"A subscription with the status {subscription['status']} can't be paused."
-        )
-    lifecycle.pause(call.engine, subscription, kind="pause_requested")
-    return subscription
-
-
-def resume(call: Call) -> StripeObject:
-    """A new period begins and is billed; without a payment it stays paused."""
-    engine = call.engine
-    subscription = engine.state.get("subscription", call.ids[0])
-    if subscription["status"] != "paused":
-        raise SandboxError("Only a paused subscription can be resumed.")
-    with engine.changing(subscription, lifecycle.UPDATED):
-        subscription["status"], subscription["status_details"] = "active", None
-        if lifecycle.period_end(subscription) <= engine.now or not subscription["trial_end"]:
-            subscription["billing_cycle_anchor"] = engine.now
-        items = subscription["items"]["data"]
-        subscription_items.start_period(items, start=engine.now, anchor=engine.now)
-        lifecycle.settle(engine, subscription, reason="subscription_update")
-    engine.emit("customer.subscription.resumed", subscription)
-    lifecycle.schedule(engine, subscription)
-    return subscription

@@ -1,13 +1,11 @@
-"""Subscription items. https://docs.stripe.com/api/subscription_items"""
+"""What a subscription consists of. https://docs.stripe.com/api/subscription_items"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SandboxError, missing
-from ..lists import paginate
-from ..periods import next_period
-from ..routes import Call, Operation
+from ..periods import period_around
 from ..state import StripeObject
 from . import prices
 from .metadata import merged
@@ -77,7 +75,10 @@ def _quantity(price: StripeObject, given: dict[str, Any], *, at: str) -> int | N
 
 
 def change(
-    engine: Engine, items: list[StripeObject], given: list[dict[str, Any]], subscription_id: str
+    engine: Engine,
+    items: list[StripeObject],
+    given: list[dict[str, Any]],
+    subscription: StripeObject,
 ) -> bool:
     """Apply an update's `items` in place; whether a billing interval changed.
 
@@ -88,13 +89,23 @@ def change(
     for index, entry in enumerate(given):
         at = f"items[{index}]"
         if "id" not in entry:
-            added = build(engine, entry, subscription_id=subscription_id, at=at)
+            added = build(engine, entry, subscription_id=subscription["id"], at=at)
             if any(item["price"]["id"] == added["price"]["id"] for item in items):
                 raise SandboxError(
                     "Cannot add multiple subscription items with the same price.", param=at
                 )
-            added["current_period_start"] = engine.now
-            added["current_period_end"] = items[0]["current_period_end"]
+            if added["price"]["currency"] != subscription["currency"]:
+                raise SandboxError(
+                    "The price specified must have the currency of the subscription"
+                    f" ({subscription['currency']}).",
+                    param=f"{at}[price]",
+                )
+            start_period(
+                [added],
+                start=engine.now,
+                anchor=subscription["billing_cycle_anchor"],
+                end=subscription["trial_end"] if subscription["status"] == "trialing" else 0,
+            )
             items.append(added)
             continue
         item = by_id.get(entry["id"])
@@ -115,6 +126,12 @@ def _change_one(engine: Engine, item: StripeObject, entry: dict[str, Any], *, at
     interval_changed = False
     if entry.get("price") or entry.get("plan"):
         price = _price(engine, entry, at=at)
+        if price["currency"] != item["price"]["currency"]:
+            raise SandboxError(
+                "The price specified must have the currency of the subscription"
+                f" ({item['price']['currency']}).",
+                param=f"{at}[price]",
+            )
         old = item["price"]["recurring"]
         new = price["recurring"]
         interval_changed = (old["interval"], old["interval_count"]) != (
@@ -135,19 +152,12 @@ def start_period(items: list[StripeObject], *, start: int, anchor: int, end: int
     for item in items:
         recurring = item["price"]["recurring"]
         item["current_period_start"] = start
-        item["current_period_end"] = end or next_period(
-            anchor,
-            after=start,
-            interval=recurring["interval"],
-            interval_count=recurring["interval_count"],
+        item["current_period_end"] = (
+            end
+            or period_around(
+                anchor,
+                at=start,
+                interval=recurring["interval"],
+                interval_count=recurring["interval_count"],
+            )[1]
         )
-
-
-def index(call: Call) -> StripeObject:
-    wanted = call.params["subscription"]
-    subscription = call.engine.state.get("subscription", wanted, param="subscription", status=400)
-    rows = reversed(subscription["items"]["data"])
-    return paginate(rows, call.params, url="/v1/subscription_items")
-
-
-OPERATIONS: dict[str, Operation] = {"GET /v1/subscription_items": index}

@@ -5,22 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SandboxError, declined
-from ..lists import created_in, equal, paginate
-from ..periods import DAY
+from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
 from . import (
     active_entitlements,
+    billables,
+    billing,
     discounts,
+    dunning,
+    invoice_items,
     invoices,
     lifecycle,
     payment_methods,
     subscription_items,
+    subscription_object,
+    test_clocks,
 )
-from .lifecycle import TERMINAL
-from .lifecycle import end as end
-from .metadata import merged
-from .subscription_changes import pause, resume, update
+from .subscription_changes import update
+from .subscription_endings import TERMINAL
+from .subscription_endings import end as end
+from .subscription_pauses import pause, resume
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -41,7 +46,7 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     state = engine.state
     customer = state.get("customer", params.get("customer", ""), param="customer", status=400)
     _check(engine, params, customer["id"])
-    subscription = _build(engine, params, customer["id"])
+    subscription = subscription_object.build(engine, params, customer["id"])
     items = subscription["items"]["data"]
     if len({item["price"]["id"] for item in items}) < len(items):
         raise SandboxError("Cannot add multiple subscription items with the same price.")
@@ -49,11 +54,11 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
         raise SandboxError("All prices of a subscription have one currency.", param="items")
     behavior = params.get("payment_behavior", "allow_incomplete")
     payer = invoices.payer(engine, subscription)
-    is_charged = payment_methods.is_charged(engine, payer)
+    is_charged = payer is not None and payment_methods.is_charged(engine, payer)
+    first_total = _first_invoice_total(engine, subscription, params)
     needs_payment = (
-        subscription["trial_end"] is None
-        and subscription["collection_method"] == "charge_automatically"
-        and discounts.leaves_to_pay(engine, subscription, params.get("discounts"))
+        subscription["collection_method"] == "charge_automatically"
+        and first_total + customer["balance"] > 0
     )
     if needs_payment and payer is None and behavior != "default_incomplete":
         raise SandboxError(
@@ -67,24 +72,70 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     state.subscriptions_of[customer["id"]].append(subscription["id"])
     customer["currency"] = customer["currency"] or subscription["currency"]
     discounts.set_on_subscription(engine, subscription, params.get("discounts"))
-    _begin(engine, subscription, waits=needs_payment and behavior == "default_incomplete")
+    _begin(engine, subscription, params)
     engine.emit("customer.subscription.created", subscription)
     lifecycle.warn_of_trial_end(engine, subscription)
     lifecycle.schedule(engine, subscription)
     return subscription
 
 
-def _begin(engine: Engine, subscription: StripeObject, *, waits: bool) -> None:
-    if subscription["status"] == "trialing":
-        invoices.bill(engine, subscription, reason="subscription_create", is_free=True)
-    elif waits:
+def _is_free(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> bool:
+    """Whether the first period costs nothing: a trial, or an unbilled part until the anchor."""
+    is_late = subscription["billing_cycle_anchor"] > engine.now
+    return subscription["status"] == "trialing" or (
+        is_late and params.get("proration_behavior") == "none"
+    )
+
+
+def _first_invoice_total(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int:
+    is_free = _is_free(engine, subscription, params)
+    pending = invoice_items.pending(
+        engine,
+        subscription["customer"],
+        subscription_id=None,
+        currency=subscription["currency"],
+    )
+    content = [
+        *(billables.of_invoice_item(engine, entry) for entry in pending),
+        *_added(engine, subscription, params),
+        *(
+            billables.for_period(engine, subscription, item, is_free=is_free)
+            for item in subscription["items"]["data"]
+        ),
+    ]
+    taken = discounts.taken_at_first(engine, subscription, params.get("discounts"), content)
+    return sum(entry.amount for entry in content) - taken
+
+
+def _begin(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
+    """The first invoice, at once: for the first period, or for nothing while a trial runs."""
+    waits = params.get("payment_behavior") == "default_incomplete"
+    invoice = billing.bill(
+        engine,
+        subscription,
+        reason="subscription_create",
+        items=subscription["items"]["data"],
+        extra=_added(engine, subscription, params),
+        is_free=_is_free(engine, subscription, params),
+        is_retried=False,
+        waits_for_payment=waits,
+    )
+    if (
+        subscription["status"] != "trialing"
+        and dunning.standing(engine, subscription) == "past_due"
+    ):
         subscription["status"] = "incomplete"
-        held, subscription["default_payment_method"] = subscription["default_payment_method"], None
-        invoices.bill(engine, subscription, reason="subscription_create")
-        subscription["default_payment_method"] = held
-    elif not invoices.bill(engine, subscription, reason="subscription_create"):
-        subscription["status"] = "incomplete"
+    dunning.watch(engine, invoice)
     active_entitlements.take_features(engine, subscription)
+
+
+def _added(
+    engine: Engine, subscription: StripeObject, params: dict[str, Any]
+) -> list[billables.Billable]:
+    return [
+        invoice_items.read(engine, entry, currency=subscription["currency"])
+        for entry in params.get("add_invoice_items") or []
+    ]
 
 
 def _check(engine: Engine, params: dict[str, Any], customer_id: str) -> None:
@@ -98,6 +149,13 @@ def _check(engine: Engine, params: dict[str, Any], customer_id: str) -> None:
         )
     if "trial_period_days" in params and "trial_end" in params:
         raise SandboxError("You may only specify one of trial_end and trial_period_days.")
+    if params.get("collection_method") == "send_invoice" and params.get("days_until_due") is None:
+        raise SandboxError(
+            "days_until_due is required with collection_method=send_invoice.",
+            code="parameter_missing",
+            param="days_until_due",
+        )
+    test_clocks.check_room(engine, "subscription", customer=customer_id)
     live = [
         subscription_id
         for subscription_id in engine.state.subscriptions_of[customer_id]
@@ -108,117 +166,6 @@ def _check(engine: Engine, params: dict[str, Any], customer_id: str) -> None:
             f"A customer has at most {MOST_PER_CUSTOMER} subscriptions.",
             code="customer_max_subscriptions",
         )
-
-
-def _trial_end(engine: Engine, params: dict[str, Any]) -> int | None:
-    if "trial_period_days" in params:
-        if params["trial_period_days"] < 1:
-            raise SandboxError("Invalid integer", param="trial_period_days")
-        return engine.now + int(params["trial_period_days"]) * DAY
-    trial_end = params.get("trial_end")
-    if trial_end in {None, "now", ""}:
-        return None
-    if trial_end <= engine.now:
-        raise SandboxError("trial_end must be in the future.", param="trial_end")
-    return int(trial_end)
-
-
-def _build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObject:
-    now = engine.now
-    subscription_id = engine.state.new_id("sub_", length=24)
-    items = [
-        subscription_items.build(
-            engine, entry, subscription_id=subscription_id, at=f"items[{index}]"
-        )
-        for index, entry in enumerate(params["items"])
-    ]
-    method_id = None
-    if params.get("default_payment_method"):
-        method = payment_methods.resolve(
-            engine, params["default_payment_method"], param="default_payment_method"
-        )
-        payment_methods.attach_to(engine, method, customer_id, param="default_payment_method")
-        method_id = method["id"]
-    trial_end = _trial_end(engine, params)
-    anchor = params.get("billing_cycle_anchor") or trial_end or now
-    if anchor < now:
-        raise SandboxError("billing_cycle_anchor must be in the future.")
-    subscription_items.start_period(items, start=now, anchor=anchor, end=trial_end or 0)
-    settings = params.get("trial_settings") or {"end_behavior": {}}
-    missing_payer = settings["end_behavior"].get("missing_payment_method", "create_invoice")
-    mode = (params.get("billing_mode") or {}).get("type", "flexible")
-    subscription: StripeObject = {
-        "id": subscription_id,
-        "object": "subscription",
-        "application": None,
-        "application_fee_percent": params.get("application_fee_percent"),
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-        "billing_cycle_anchor": anchor,
-        "billing_cycle_anchor_config": None,
-        "billing_mode": {"type": mode, "flexible": None},
-        "billing_schedules": [],
-        "billing_thresholds": None,
-        "cancel_at": None,
-        "cancel_at_period_end": False,
-        "canceled_at": None,
-        "cancellation_details": {"comment": None, "feedback": None, "reason": None},
-        "collection_method": params.get("collection_method", "charge_automatically"),
-        "created": now,
-        "currency": items[0]["price"]["currency"],
-        "customer": customer_id,
-        "customer_account": None,
-        "days_until_due": params.get("days_until_due"),
-        "default_payment_method": method_id,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": params.get("description"),
-        "discounts": [],
-        "ended_at": None,
-        "invoice_settings": {
-            "account_tax_ids": None,
-            "custom_fields": None,
-            "description": None,
-            "footer": None,
-            "issuer": {"type": "self"},
-        },
-        "items": {
-            "object": "list",
-            "data": items,
-            "has_more": False,
-            "url": f"/v1/subscription_items?subscription={subscription_id}",
-        },
-        "latest_invoice": None,
-        "livemode": False,
-        "managed_payments": {"enabled": False},
-        "metadata": merged({}, params.get("metadata", {})),
-        "next_pending_invoice_item_invoice": None,
-        "on_behalf_of": params.get("on_behalf_of"),
-        "pause_collection": None,
-        "payment_settings": {
-            "payment_method_options": None,
-            "payment_method_types": None,
-            "save_default_payment_method": "off",
-        },
-        "pending_invoice_item_interval": None,
-        "pending_setup_intent": None,
-        "pending_update": None,
-        "schedule": None,
-        "start_date": now,
-        "status": "trialing" if trial_end else "active",
-        "status_details": None,
-        "test_clock": None,
-        "transfer_data": params.get("transfer_data"),
-        "trial_end": trial_end,
-        "trial_settings": {"end_behavior": {"missing_payment_method": missing_payer}},
-        "trial_start": now if trial_end else None,
-    }
-    if params.get("cancel_at_period_end"):
-        subscription["cancel_at_period_end"] = True
-        subscription["cancel_at"] = lifecycle.period_end(subscription)
-        subscription["canceled_at"] = now
-    elif isinstance(params.get("cancel_at"), int):
-        subscription["cancel_at"], subscription["canceled_at"] = params["cancel_at"], now
-    return subscription
 
 
 def cancel(call: Call) -> StripeObject:
@@ -234,7 +181,12 @@ def cancel(call: Call) -> StripeObject:
     subscription["cancellation_details"].update(
         {key: value or None for key, value in given.items()}
     )
-    end(call.engine, subscription)
+    end(
+        call.engine,
+        subscription,
+        prorates=call.params.get("prorate", False),
+        invoices_now=call.params.get("invoice_now", False),
+    )
     return subscription
 
 
@@ -258,7 +210,8 @@ def index(call: Call) -> StripeObject:
         subscription
         for subscription in call.engine.state.all("subscription")
         if _has_status(subscription["status"], status)
-        and equal(params, subscription, "customer", "collection_method", "test_clock")
+        and is_shown(params, subscription)
+        and equal(params, subscription, "customer", "collection_method")
         and created_in(params, "created", subscription["created"])
         and _has_items(subscription["items"]["data"], params)
     )

@@ -1,0 +1,159 @@
+"""Changing what a subscription consists of: planned first, so that a preview is the same sum.
+
+https://docs.stripe.com/billing/subscriptions/change-price
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import amounts
+from ..errors import SandboxError
+from ..state import StripeObject
+from . import (
+    active_entitlements,
+    billables,
+    billing,
+    dunning,
+    invoice_items,
+    invoice_object,
+    prorations,
+    subscription_items,
+)
+from .billables import Billable
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What an update would do."""
+
+    items: list[StripeObject]
+    """The items as they will be."""
+    prorations: list[Billable]
+    starts_anew: bool
+    """The billing cycle starts now, and its first period is billed in full."""
+    invoices_now: bool
+    """There is an invoice at once; else the prorations wait for the next one."""
+
+
+def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> Plan:
+    """What `items` and `billing_cycle_anchor` of an update would do; changes nothing.
+
+    Raises SandboxError.
+    """
+    old = subscription["items"]["data"]
+    items = [dict(item) for item in old]
+    behavior = params.get("proration_behavior") or "create_prorations"
+    at = _moment(engine, subscription, params)
+    interval_changed = "items" in params and subscription_items.change(
+        engine, items, params["items"], subscription
+    )
+    is_billed = subscription["status"] in prorations.BILLED
+    restarts = (params.get("billing_cycle_anchor") or {}).get("type") == "now"
+    was_free, is_free = _cost(old) == 0, _cost(items) == 0
+    starts_anew = is_billed and (restarts or interval_changed or (was_free and not is_free))
+    found: list[Billable] = []
+    if is_billed and behavior != "none":
+        found = (
+            prorations.credits(engine, subscription, old, at=at)
+            if starts_anew
+            else prorations.between(engine, subscription, old=old, new=items, at=at)
+        )
+    if starts_anew:
+        subscription_items.start_period(items, start=engine.now, anchor=engine.now)
+    return Plan(
+        items=items,
+        prorations=found,
+        starts_anew=starts_anew,
+        invoices_now=starts_anew or (behavior == "always_invoice" and bool(found)),
+    )
+
+
+def _cost(items: list[StripeObject]) -> int:
+    return sum(amounts.of(item["price"], item["quantity"]) for item in items)
+
+
+def _moment(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int:
+    at = params.get("proration_date")
+    if at is None:
+        return engine.now
+    if params.get("proration_behavior") == "none":
+        raise SandboxError(
+            "proration_date can't be used with proration_behavior=none.", param="proration_date"
+        )
+    items = subscription["items"]["data"]
+    starts = min(item["current_period_start"] for item in items)
+    ends = max(item["current_period_end"] for item in items)
+    if not starts <= at <= ends:
+        raise SandboxError(
+            "Invalid timestamp: it must be within the current subscription period.",
+            param="proration_date",
+        )
+    return int(at)
+
+
+def apply(
+    engine: Engine,
+    subscription: StripeObject,
+    wanted: Plan,
+    *,
+    waits_for_payment: bool = False,
+    is_billed: bool = True,
+) -> None:
+    """Do what was planned; the caller tells of the change. `is_billed`: False if that was done."""
+    if is_billed:
+        for entry in wanted.prorations:
+            invoice_items.add(engine, subscription["customer"], entry)
+    subscription["items"]["data"] = wanted.items
+    if wanted.starts_anew:
+        subscription["billing_cycle_anchor"] = wanted.items[0]["current_period_start"]
+    active_entitlements.take_features(engine, subscription)
+    if not (is_billed and wanted.invoices_now):
+        return
+    invoice = billing.bill(
+        engine,
+        subscription,
+        reason="subscription_update",
+        items=wanted.items if wanted.starts_anew else (),
+        waits_for_payment=waits_for_payment,
+        takes_loose=False,
+    )
+    dunning.watch(engine, invoice)
+    if subscription["status"] != "unpaid":
+        subscription["status"] = dunning.standing(engine, subscription)
+
+
+def invoice_of(engine: Engine, subscription: StripeObject, wanted: Plan) -> StripeObject:
+    """The invoice that a plan which invoices at once would make, not kept."""
+    customer = engine.state.objects[subscription["customer"]]
+    pending = invoice_items.pending(
+        engine,
+        customer["id"],
+        subscription_id=subscription["id"],
+        currency=subscription["currency"],
+        with_loose=False,
+    )
+    after = dict(subscription)
+    if wanted.starts_anew:
+        after["billing_cycle_anchor"] = wanted.items[0]["current_period_start"]
+    content = [
+        *(billables.of_invoice_item(engine, entry) for entry in pending),
+        *wanted.prorations,
+        *(
+            billables.for_period(engine, after, item)
+            for item in (wanted.items if wanted.starts_anew else [])
+        ),
+    ]
+    return invoice_object.build(
+        engine,
+        customer,
+        content,
+        reason="subscription_update",
+        subscription=subscription,
+        currency=subscription["currency"],
+        is_kept=False,
+    )

@@ -1,0 +1,127 @@
+"""A subscription as it is born. https://docs.stripe.com/api/subscriptions/object"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SandboxError
+from ..periods import DAY
+from ..state import StripeObject
+from . import payment_methods, subscription_items
+from .metadata import merged
+from .upcoming_invoices import period_end
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+
+def _trial_end(engine: Engine, params: dict[str, Any]) -> int | None:
+    if "trial_period_days" in params:
+        if params["trial_period_days"] < 1:
+            raise SandboxError("Invalid integer", param="trial_period_days")
+        return engine.now + int(params["trial_period_days"]) * DAY
+    trial_end = params.get("trial_end")
+    if trial_end in {None, "now", ""}:
+        return None
+    if trial_end <= engine.now:
+        raise SandboxError("trial_end must be in the future.", param="trial_end")
+    return int(trial_end)
+
+
+def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObject:
+    """A new subscription that is not kept yet. Raises SandboxError."""
+    now = engine.now
+    subscription_id = engine.state.new_id("sub_", length=24)
+    items = [
+        subscription_items.build(
+            engine, entry, subscription_id=subscription_id, at=f"items[{index}]"
+        )
+        for index, entry in enumerate(params["items"])
+    ]
+    method_id = None
+    if params.get("default_payment_method"):
+        method = payment_methods.resolve(
+            engine, params["default_payment_method"], param="default_payment_method"
+        )
+        payment_methods.attach_to(engine, method, customer_id, param="default_payment_method")
+        method_id = method["id"]
+    trial_end = _trial_end(engine, params)
+    anchor = params.get("billing_cycle_anchor") or trial_end or now
+    if anchor < now:
+        raise SandboxError("billing_cycle_anchor must be in the future.")
+    subscription_items.start_period(items, start=now, anchor=anchor, end=trial_end or 0)
+    settings = params.get("trial_settings") or {"end_behavior": {}}
+    missing_payer = settings["end_behavior"].get("missing_payment_method", "create_invoice")
+    mode = (params.get("billing_mode") or {}).get("type", "flexible")
+    subscription: StripeObject = {
+        "id": subscription_id,
+        "object": "subscription",
+        "application": None,
+        "application_fee_percent": params.get("application_fee_percent"),
+        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        "billing_cycle_anchor": anchor,
+        "billing_cycle_anchor_config": None,
+        "billing_mode": {"type": mode, "flexible": None},
+        "billing_schedules": [],
+        "billing_thresholds": None,
+        "cancel_at": None,
+        "cancel_at_period_end": False,
+        "canceled_at": None,
+        "cancellation_details": {"comment": None, "feedback": None, "reason": None},
+        "collection_method": params.get("collection_method", "charge_automatically"),
+        "created": now,
+        "currency": items[0]["price"]["currency"],
+        "customer": customer_id,
+        "customer_account": None,
+        "days_until_due": params.get("days_until_due"),
+        "default_payment_method": method_id,
+        "default_source": None,
+        "default_tax_rates": [],
+        "description": params.get("description"),
+        "discounts": [],
+        "ended_at": None,
+        "invoice_settings": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "description": None,
+            "footer": None,
+            "issuer": {"type": "self"},
+        },
+        "items": {
+            "object": "list",
+            "data": items,
+            "has_more": False,
+            "url": f"/v1/subscription_items?subscription={subscription_id}",
+        },
+        "latest_invoice": None,
+        "livemode": False,
+        "managed_payments": {"enabled": False},
+        "metadata": merged({}, params.get("metadata", {})),
+        "next_pending_invoice_item_invoice": None,
+        "on_behalf_of": params.get("on_behalf_of"),
+        "pause_collection": None,
+        "payment_settings": {
+            "payment_method_options": None,
+            "payment_method_types": None,
+            "save_default_payment_method": "off",
+        },
+        "pending_invoice_item_interval": None,
+        "pending_setup_intent": None,
+        "pending_update": None,
+        "schedule": None,
+        "start_date": now,
+        "status": "trialing" if trial_end else "active",
+        "status_details": None,
+        "test_clock": None,
+        "transfer_data": params.get("transfer_data"),
+        "trial_end": trial_end,
+        "trial_settings": {"end_behavior": {"missing_payment_method": missing_payer}},
+        "trial_start": now if trial_end else None,
+    }
+    if params.get("cancel_at_period_end"):
+        subscription["cancel_at_period_end"] = True
+        subscription["cancel_at"] = period_end(subscription)
+        subscription["canceled_at"] = now
+    elif isinstance(params.get("cancel_at"), int):
+        subscription["cancel_at"], subscription["canceled_at"] = params["cancel_at"], now
+    return subscription
