@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..exceptions import ActionRequiredError, PaymentDeclinedError, StripeError
 
 ACTION_CODES = frozenset(
@@ -16,7 +18,7 @@ ACTION_CODES = frozenset(
 
 def declined(error: StripeError) -> StripeError:
     """The typed refusal that an error of Stripe's stands for; other errors as they are."""
-    details = {
+    details: dict[str, Any] = {
         "code": error.code,
         "param": error.param,
         "status": error.status,

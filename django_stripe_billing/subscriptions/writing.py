@@ -1,6 +1,6 @@
 """Writing to a subscription at Stripe, and taking the answer through the one door.
 
-The answer is applied like a webhook, so that access changes at once; the webhook then finds it done.
+The answer is applied like a webhook, so that access changes at once, and the webhook finds it done.
 A call whose answer is lost is not repeated blindly: the subscription is read again.
 """
 
@@ -31,7 +31,7 @@ def path_of(subscription: Subscription, action: str = "") -> str:
 
 
 def key_of(subscription: Subscription, intent: str, params: dict[str, Any]) -> str:
-    """An idempotency key: the same for a double click, another once the subscription has changed."""
+    """An idempotency key: the same for a double click, another once the row has changed."""
     text = json.dumps(
         [subscription.stripe_id, subscription.revision, intent, params], sort_keys=True
     )
@@ -51,7 +51,7 @@ def write(
     action: str = "",
     is_deletion: bool = False,
 ) -> Subscription:
-    """POST to the subscription, or DELETE it, and apply what it is then. Returns its row, read anew.
+    """POST to the subscription, or DELETE it, and apply what it is then; its row, read anew.
 
     Raises PaymentDeclinedError, ActionRequiredError and other StripeErrors. After a call that was
     not answered the subscription is read again, so that the row says what came of it.

@@ -141,6 +141,22 @@ def is_charged(engine: Engine, method_id: str | None) -> bool:
     )
 
 
+def refusal(engine: Engine, method_id: str | None) -> SandboxError:
+    """Why a subscription that must be paid at once is not made or changed: the bank's word.
+
+    https://docs.stripe.com/error-codes#subscription-payment-intent-requires-action
+    """
+    if method_id is not None and not next_decline(engine, method_id):
+        return SandboxError(
+            "Payment for this subscription requires additional user action before it can be"
+            " completed successfully.",
+            status=402,
+            type="card_error",
+            code="subscription_payment_intent_requires_action",
+        )
+    return declined((method_id and next_decline(engine, method_id)) or "generic_decline")
+
+
 def attach(call: Call) -> StripeObject:
     customer_id = call.params.get("customer", "")
     call.engine.state.get("customer", customer_id, param="customer", status=400)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SandboxError, declined
+from ..errors import SandboxError
 from ..routes import Call
 from ..state import StripeObject
 from . import (
@@ -51,7 +51,7 @@ def change(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
         pending_updates.check(params)
     is_refused = wanted.invoices_now and not _is_payable(engine, subscription, params, wanted)
     if is_refused and behavior == "error_if_incomplete":
-        raise declined()
+        raise payment_methods.refusal(engine, invoices.payer(engine, subscription))
     if is_refused and behavior == "pending_if_incomplete":
         with engine.changing(subscription, UPDATED):
             pending_updates.hold(engine, subscription, wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SandboxError, declined
+from ..errors import SandboxError
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
@@ -67,7 +67,7 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
             code="resource_missing",
         )
     if needs_payment and behavior == "error_if_incomplete" and not is_charged:
-        raise declined()
+        raise payment_methods.refusal(engine, invoices.payer(engine, subscription))
     state.add(subscription)
     state.subscriptions_of[customer["id"]].append(subscription["id"])
     customer["currency"] = customer["currency"] or subscription["currency"]
