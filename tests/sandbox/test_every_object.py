@@ -19,7 +19,17 @@ pytestmark = pytest.mark.skipif(
     not EXAMPLES.exists(), reason="Stripe's example objects (fixtures3.json) are not at hand"
 )
 
-OPTIONAL = {"line_item.pricing": {"price_details"}}
+OPTIONAL = {
+    "line_item.pricing": {"price_details"},
+    "payment_intent.last_payment_error": {
+        "charge",
+        "code",
+        "decline_code",
+        "doc_url",
+        "message",
+        "payment_method",
+    },
+}
 """Keys that Stripe's example leaves out, and its SDK has."""
 
 SUMMARY = "entitlements.active_entitlement_summary"
@@ -106,6 +116,8 @@ def test_every_object_is_like_stripes_example(engine, examples):
     found = {}
     for name, one in seen(engine):
         kind = one["object"]
+        if name.startswith("invoice.upcoming"):
+            one = {"id": "", **one}  # it is not made yet
         if kind in examples:
             for line in unlike(one, examples[kind], at=kind.removeprefix("deleted_")):
                 found.setdefault(line, name)
