@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "DISPUTES": "open",
     "PRICES": None,
     "ENQUEUE": "django_stripe_billing.reconcile.tasks.enqueue",
+    "USAGE_COUNTERS": {},
     "PRICING_URL": "/",
     "PORTAL_RETURN_URL": "/",
     "AUTOMATIC_TAX": False,

@@ -94,6 +94,42 @@ class QuantityError(BadRequest):
     """The quantity is outside the bounds of the price."""
 
 
+class QuantityInUseError(QuantityError):
+    """More is in use than the change would leave: `used` of the feature, over `limit`."""
+
+    def __init__(self, message: str, *, feature: str, used: int, limit: int) -> None:
+        super().__init__(message)
+        self.feature, self.used, self.limit = feature, used, limit
+
+
+class CurrencyMismatchError(BadRequest):
+    """A subscription keeps its currency."""
+
+
+class NothingToChangeError(BadRequest):
+    """It is so already."""
+
+
+class PromotionCodeError(BadRequest):
+    """There is no such code, or not for this subscription."""
+
+
+class PreviewExpiredError(BadRequest):
+    """The preview is old, somebody else's, or of a subscription that has changed since."""
+
+
+class SubscriptionNotFoundError(Http404):
+    """There is no such subscription, or it is somebody else's; which of the two is not said."""
+
+
+class SubscriptionStateError(BadRequest):
+    """The subscription's `status` does not allow it; the message says what to do first."""
+
+    def __init__(self, message: str, *, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class CheckoutNotFoundError(Http404):
     """There is no such checkout, or it is somebody else's; which of the two is not said."""
 

@@ -234,6 +234,7 @@ class Migration(migrations.Migration):
                 ('paid_at', models.DateTimeField(blank=True, null=True, verbose_name='paid')),
                 ('period_start_at', models.DateTimeField(blank=True, null=True, verbose_name='period from')),
                 ('period_end_at', models.DateTimeField(blank=True, null=True, verbose_name='period until')),
+                ('product_ids', models.JSONField(blank=True, default=list, help_text='Their Stripe ids.', verbose_name='products')),
                 ('failed_attempt', models.PositiveSmallIntegerField(blank=True, editable=False, null=True, verbose_name='last failed attempt that was told')),
                 ('action_attempt', models.PositiveSmallIntegerField(blank=True, editable=False, null=True, verbose_name='last attempt that asked for 3-D Secure')),
                 ('retries', models.PositiveIntegerField(default=0, editable=False, help_text='Each has an idempotency key of its own.', verbose_name='attempts by the subscriber')),
