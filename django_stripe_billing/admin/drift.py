@@ -184,7 +184,11 @@ class DriftAdmin(AskingAdmin):
         super().ask_all(request, rows)
 
     def ask(self, request: HttpRequest, row: Any) -> str:
-        with synced_by(request, source_id=row.object_id) as (cause, told):
+        customer = {
+            "customer__account": row.run.account,
+            "customer__stripe_id": row.customer_id,
+        }
+        with synced_by(request, **customer) as (cause, told):
             repairs = getattr(request, "drift_repairs", None) or DriftRepairs(cause=cause)
             outcome: str = repairs.repair(row)
         return f"{outcome}: {', '.join(told)}" if told else outcome

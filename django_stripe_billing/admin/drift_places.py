@@ -12,13 +12,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from ..models import Customer, Drift, Event, Price, Product, Subscription
+from ..models import Customer, Drift, Event, Invoice, Price, Product, Subscription
 from ..reconcile.formats import stripe_url
 
 MODELS: dict[str, type[Model]] = {
     "sub_": Subscription,
     "cus_": Customer,
     "evt_": Event,
+    "in_": Invoice,
     "price_": Price,
     "prod_": Product,
 }

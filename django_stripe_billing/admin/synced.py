@@ -22,7 +22,7 @@ def person(request: HttpRequest) -> Cause:
 def synced_by(request: HttpRequest, **about: Any) -> Iterator[tuple[Cause, list[str]]]:
     """Yields the cause to sync with, and a list that holds each change after the block.
 
-    `about` says which changes: `customer=…` or `source_id=…`.
+    `about` says which changes: `customer=…`, say.
     """
     cause = person(request)
     changes = EntitlementChange.objects.filter(**about, cause_kind=cause.kind, cause_id=cause.id)

@@ -163,6 +163,7 @@ FOLDERS = {
     "prod_": "products",
     "price_": "prices",
     "evt_": "events",
+    "in_": "invoices",
 }
 
 

@@ -23,6 +23,7 @@ from ..models import (
     Drift,
     Entitlement,
     Event,
+    Invoice,
     Price,
     Product,
     ReconcileRun,
@@ -30,6 +31,7 @@ from ..models import (
     Subscription,
 )
 from ..rules.drift import MEANINGS, Kind
+from ..rules.invoices import InvoiceSnapshot
 from ..rules.json_values import identifier
 from ..rules.snapshots import ENDED_STATUSES, MISSING
 from ..stripe_api import TokenBucket, request
@@ -41,6 +43,7 @@ from ..sync import (
     recompute,
     recompute_subscriptions,
     revoke_unfounded,
+    sync_invoice,
 )
 from ..webhooks import process_again, receive
 from .fetching import ONCE, compare_once
@@ -116,6 +119,7 @@ class DriftRepairs:
             **dict.fromkeys(OF_CATALOG, self._catalog),
             **dict.fromkeys(OF_EVENTS, _event),
             Kind.SUBSCRIPTION_CUSTOMER: self._subscription,
+            Kind.INVOICE_DIFFERS: self._invoice,
             **dict.fromkeys(SETTLED, _look_again),
         }
 
@@ -181,6 +185,15 @@ class DriftRepairs:
         if after is not None and after.status != MISSING:
             raise DriftLeftError("The subscription changed here meanwhile: try it again.")
         mark(_together(drift), Drift.State.REPAIRED)
+        return _outcome(drift)
+
+    # Invoices
+
+    def _invoice(self, drift: Drift) -> str:
+        before = _invoice_here(drift)
+        sync_invoice(drift.object_id, account=drift.run.account, cause=self._cause)
+        is_changed = _invoice_here(drift) != before
+        mark([drift], Drift.State.REPAIRED if is_changed else Drift.State.GONE)
         return _outcome(drift)
 
     # The catalog
@@ -276,6 +289,12 @@ def _together(drift: Drift) -> list[Drift]:
 
 
 # The other kinds
+
+
+def _invoice_here(drift: Drift) -> InvoiceSnapshot | None:
+    rows = Invoice.objects.filter(account=drift.run.account, stripe_id=drift.object_id)
+    row = rows.select_related("customer").first()
+    return row.snapshot() if row else None
 
 
 def _is_in_catalog(drift: Drift) -> bool:

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr("django_stripe_billing.reconcile.patience.LONGEST_PAUSE", 0)
-    monkeypatch.setattr("django_stripe_billing.reconcile.run.TEST_RATE", 10_000.0)
+    monkeypatch.setattr("django_stripe_billing.reconcile.rates.TEST_RATE", 10_000.0)
 
 
 @pytest.fixture
