@@ -14,17 +14,31 @@ from ..exceptions import (
     AlreadyOwnedError,
     AlreadySubscribedError,
     BillingError,
+    CurrencyMismatchError,
     NoCustomerError,
+    NothingToChangeError,
     NothingToPayError,
     PaymentDeclinedError,
+    PreviewExpiredError,
     PriceNotSoldError,
+    PromotionCodeError,
     QuantityError,
+    QuantityInUseError,
     StripeUnavailableError,
+    SubscriptionNotFoundError,
+    SubscriptionStateError,
 )
 
 logger = logging.getLogger("django_stripe_billing.api")
 
 ANSWERS: list[tuple[type[Exception], int, str]] = [
+    (SubscriptionNotFoundError, status.HTTP_404_NOT_FOUND, "no_subscription"),
+    (QuantityInUseError, status.HTTP_409_CONFLICT, "quantity_in_use"),
+    (CurrencyMismatchError, status.HTTP_400_BAD_REQUEST, "currency_mismatch"),
+    (NothingToChangeError, status.HTTP_409_CONFLICT, "nothing_to_change"),
+    (PromotionCodeError, status.HTTP_400_BAD_REQUEST, "promotion_code_refused"),
+    (PreviewExpiredError, status.HTTP_409_CONFLICT, "preview_expired"),
+    (SubscriptionStateError, status.HTTP_409_CONFLICT, "wrong_state"),
     (PriceNotSoldError, status.HTTP_400_BAD_REQUEST, "price_not_sold"),
     (QuantityError, status.HTTP_400_BAD_REQUEST, "quantity_out_of_bounds"),
     (AlreadySubscribedError, status.HTTP_409_CONFLICT, "already_subscribed"),
@@ -39,6 +53,12 @@ ANSWERS: list[tuple[type[Exception], int, str]] = [
 """Exception, HTTP status, and the `code` in the body; the first that fits."""
 
 SAFE_TO_SHOW = (
+    SubscriptionNotFoundError,
+    CurrencyMismatchError,
+    NothingToChangeError,
+    PromotionCodeError,
+    PreviewExpiredError,
+    SubscriptionStateError,
     PriceNotSoldError,
     QuantityError,
     AlreadyOwnedError,

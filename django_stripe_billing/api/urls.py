@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import invoices, views
+from . import invoices, subscriptions, views
 
 app_name = "stripe_billing_api"
 urlpatterns = [
@@ -17,6 +17,16 @@ urlpatterns = [
     path("payment-method/", invoices.PaymentMethodView.as_view(), name="payment_method"),
     path("dunning/", invoices.DunningView.as_view(), name="dunning"),
     path("retry-payment/", invoices.RetryPaymentView.as_view(), name="retry_payment"),
+    path("subscription/", subscriptions.SubscriptionView.as_view(), name="subscription"),
+    path("subscription/preview/", subscriptions.PreviewView.as_view(), name="preview"),
+    path("subscription/cancel/", subscriptions.CancelView.as_view(), name="cancel"),
+    path("subscription/resume/", subscriptions.ResumeView.as_view(), name="resume"),
+    path("subscription/pause/", subscriptions.PauseView.as_view(), name="pause"),
+    path(
+        "subscription/promotion-code/",
+        subscriptions.PromotionCodeView.as_view(),
+        name="promotion_code",
+    ),
     path("status/", views.StatusView.as_view(), name="status"),
     path("usage/", views.UsageView.as_view(), name="usage"),
     path("entitlements/", views.EntitlementsView.as_view(), name="entitlements"),
