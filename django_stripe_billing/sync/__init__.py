@@ -20,6 +20,7 @@ from .fetching import (
     sync_invoice,
     sync_subscription,
 )
+from .insertion import insert
 from .invoice_news import Told
 from .invoices import InvoiceReading, apply_invoice, delete_invoice
 from .locking import lock_products
@@ -77,6 +78,7 @@ __all__ = [
     "expect_payment",
     "fetch_payment_method",
     "forget_payment_method",
+    "insert",
     "lock_products",
     "mark_missing",
     "mark_payment_missing",
