@@ -16,6 +16,7 @@ from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
+from django.utils.module_loading import import_string
 
 from .conf import DEFAULTS, STRIPE_API_BASE, settings, subscriber_model
 from .emails.wishes import DEFAULT_WISHES, wish_for
@@ -132,8 +133,9 @@ def _http_client() -> Iterator[CheckMessage]:
 
 
 def _callables() -> Iterator[CheckMessage]:
-    for name in ("SUBSCRIBER", "CUSTOMER_DETAILS", "EMAIL_RECIPIENT", "EMAIL_LANGUAGE"):
-        if name == "EMAIL_LANGUAGE" and settings.EMAIL_LANGUAGE == "":
+    for name in ("SUBSCRIBER", "CUSTOMER_DETAILS", "EMAIL_RECIPIENT", "EMAIL_LANGUAGE", "ENQUEUE"):
+        is_optional = name in {"EMAIL_LANGUAGE", "ENQUEUE"}  # whose default may not be importable
+        if is_optional and getattr(settings, name) == DEFAULTS[name]:
             continue
         hint = f'Name a function by its dotted path; the default is "{DEFAULTS[name]}".'
         try:
@@ -166,6 +168,22 @@ def _emails() -> Iterator[CheckMessage]:
             if not isinstance(wish, bool) and not callable(wish):
                 text = f'{name}["{kind}"] is neither true, false, nor a function.'
                 yield _error("E015", text, hint)
+
+
+def _counters() -> Iterator[CheckMessage]:
+    counters, name = settings.USAGE_COUNTERS, _name("USAGE_COUNTERS")
+    hint = 'Write {"seats": "app.module.function"}: it takes the subscriber and returns a number.'
+    if not isinstance(counters, dict):
+        yield _error("E017", f"{name} is no dict.", hint)
+        return
+    for key, counter in counters.items():
+        try:
+            found = import_string(counter) if isinstance(counter, str) else counter
+        except Exception as error:  # importing a project's module may raise anything
+            yield _error("E017", f'{name}["{key}"] can\'t be imported{_shown(str(error))}.', hint)
+        else:
+            if not callable(found):
+                yield _error("E017", f'{name}["{key}"] is not callable.', hint)
 
 
 def _flags() -> Iterator[CheckMessage]:
@@ -256,6 +274,7 @@ CHECKS: list[Callable[[], Iterator[CheckMessage]]] = [
     _http_client,
     _callables,
     _emails,
+    _counters,
     _flags,
     _numbers,
     _durations,

@@ -279,3 +279,21 @@ def test_no_message_shows_a_secret_in_whichever_setting_it_stands(check, key, pr
         shown = [*check_settings(), *check_deployment()]
         assert "E004" in ids(shown)
         assert "verysecret" not in str(shown)
+
+
+def count(subscriber):
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("counters", "found"),
+    [
+        ({"seats": "tests.test_checks.count", "reports": count}, []),
+        (["seats"], ["stripe_billing.E017"]),
+        ({"seats": "tests.no_such.function"}, ["stripe_billing.E017"]),
+        ({"seats": 3}, ["stripe_billing.E017"]),
+    ],
+)
+def test_usage_counters_are_functions(settings, counters, found):
+    settings.STRIPE_BILLING = {**settings.STRIPE_BILLING, "USAGE_COUNTERS": counters}
+    assert [message.id for message in checks.check_settings()] == found

@@ -102,7 +102,8 @@ class Insertion:
     def _statement(self, values: list[list[Any]]) -> tuple[str, list[Any]]:
         if self._arrays:
             columns = [list(column) for column in zip(*values, strict=True)]
-            return f"{self._head} SELECT * FROM {self._arrays} {self._tail}", columns
+            sql = f"{self._head} SELECT * FROM {self._arrays} {self._tail}"  # noqa: S608 - names of ours
+            return sql, columns
         marks = ", ".join([self._marks] * len(values))
         return f"{self._head} VALUES {marks} {self._tail}", list(itertools.chain(*values))
 
