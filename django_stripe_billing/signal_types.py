@@ -11,7 +11,15 @@ from typing import TypedDict
 
 from django.dispatch import Signal
 
-from .models import Customer, EntitlementChange, Feature, Invoice, ReconcileRun, Subscription
+from .models import (
+    Customer,
+    EntitlementChange,
+    Feature,
+    Invoice,
+    Payment,
+    ReconcileRun,
+    Subscription,
+)
 
 
 class Sent(TypedDict):
@@ -65,6 +73,17 @@ class RenewalComing(Sent):
     currency: str
 
 
+class PaymentChanged(Sent):
+    payment: Payment
+    status_before: str
+    """'' when it is new here."""
+
+
+class TrialWillEnd(Sent):
+    subscription: Subscription
+    trial_end_at: datetime
+
+
 class DriftFound(Sent):
     run: ReconcileRun
 
@@ -82,6 +101,8 @@ TYPES: dict[str, type] = {
     "payment_failed": PaymentFailed,
     "payment_action_required": PaymentActionRequired,
     "renewal_coming": RenewalComing,
+    "payment_changed": PaymentChanged,
+    "trial_will_end": TrialWillEnd,
     "drift_found": DriftFound,
 }
 """By the signal's name."""

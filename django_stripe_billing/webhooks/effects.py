@@ -37,6 +37,10 @@ INVOICE = Effect(
     does="stores the invoice, moves the grace that counts from it",
     signals=("entitlement_changed", "access_ending"),
 )
+PAYMENT = Effect(
+    does="fetches the one-off payment, writes what it grants",
+    signals=("payment_changed", *ENTITLEMENTS),
+)
 CATALOG = Effect(does="mirrors the catalog, writes what it grants", signals=ENTITLEMENTS)
 
 BY_SUBJECT: Mapping[Subject, Effect] = {
@@ -48,8 +52,9 @@ BY_SUBJECT: Mapping[Subject, Effect] = {
     Subject.PRICE: Effect(does="mirrors the catalog"),
     Subject.CHECKOUT_SESSION: Effect(
         does="closes the checkout, fetches what it sold where that is not known",
-        signals=SUBSCRIPTION.signals,
+        signals=("payment_changed", *SUBSCRIPTION.signals),
     ),
+    Subject.PAYMENT: PAYMENT,
     Subject.ENTITLEMENT_SUMMARY: Effect(does="notes what Stripe lists and is not granted here"),
     Subject.INVOICE: INVOICE,
     Subject.UPCOMING_INVOICE: Effect(
@@ -63,7 +68,7 @@ _PAID = Effect(does=INVOICE.does, signals=(*INVOICE.signals, "invoice_paid"), em
 BY_TYPE: Mapping[str, Effect] = {
     "customer.subscription.trial_will_end": Effect(
         does=SUBSCRIPTION.does,
-        signals=SUBSCRIPTION.signals,
+        signals=("trial_will_end", *SUBSCRIPTION.signals),
         emails=("trial_ending", *SUBSCRIPTION.emails),
     ),
     "invoice.paid": _PAID,
