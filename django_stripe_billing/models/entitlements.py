@@ -15,7 +15,6 @@ class SourceKind(models.TextChoices):
     """Where an entitlement comes from. Another provider later is one more kind."""
 
     SUBSCRIPTION = "subscription", _("subscription")
-    PAYMENT = "payment", _("payment")
 
 
 class Entitlement(models.Model):
@@ -33,9 +32,7 @@ class Entitlement(models.Model):
     )
     source_kind = models.CharField(_("source"), max_length=16, choices=SourceKind)
     source_id = models.CharField(
-        _("source id"),
-        max_length=255,
-        help_text=_("The Stripe id of the subscription, or of the payment's checkout session."),
+        _("source id"), max_length=255, help_text=_("The subscription's Stripe id.")
     )
     subscription = models.ForeignKey(
         Subscription,

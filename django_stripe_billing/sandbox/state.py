@@ -33,9 +33,7 @@ class Due:
 class State:
     """One account's objects, in the order of their creation."""
 
-    seed: int | str = 0
-    account_id: str = ""
-    """Empty: one that follows from the seed."""
+    seed: int = 0
     opened_at: int = 0
     """When the account was opened, in Unix seconds."""
     objects: dict[str, StripeObject] = field(default_factory=dict)
@@ -61,8 +59,7 @@ class State:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - ids of a sandbox
         self._ticket = itertools.count()
-        opened = random.Random(f"account {self.seed}")  # noqa: S311 - ids of a sandbox
-        self.account_id = self.account_id or f"acct_{opened.randbytes(8).hex()}"
+        self.account_id = "acct_" + random.Random(f"account {self.seed}").randbytes(8).hex()  # noqa: S311 - ids of a sandbox
 
     def new_id(self, prefix: str, *, length: int = 14, alphabet: str = _ALPHABET) -> str:
         """An id that reads like Stripe's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SandboxError
+from ..errors import SandboxError, declined
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
@@ -14,9 +14,7 @@ from . import (
     billing,
     discounts,
     dunning,
-    invoice_discounts,
     invoice_items,
-    invoice_object,
     invoices,
     lifecycle,
     payment_methods,
@@ -39,10 +37,8 @@ def create(call: Call) -> StripeObject:
     return add(call.engine, call.params)
 
 
-def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -> StripeObject:
+def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     """A new subscription, billed at once unless it begins with a trial.
-
-    `is_scheduled`: a schedule starts it, so that its first invoice is a draft for an hour.
 
     Raises SandboxError, with nothing created, for bad parameters and where the first payment
     must succeed and does not.
@@ -59,11 +55,10 @@ def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -
     behavior = params.get("payment_behavior", "allow_incomplete")
     payer = invoices.payer(engine, subscription)
     is_charged = payer is not None and payment_methods.is_charged(engine, payer)
-    amount_due = _first_amount_due(engine, subscription, params)
+    first_total = _first_invoice_total(engine, subscription, params)
     needs_payment = (
         subscription["collection_method"] == "charge_automatically"
-        and amount_due > 0
-        and not is_scheduled
+        and first_total + customer["balance"] > 0
     )
     if needs_payment and payer is None and behavior != "default_incomplete":
         raise SandboxError(
@@ -72,12 +67,12 @@ def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -
             code="resource_missing",
         )
     if needs_payment and behavior == "error_if_incomplete" and not is_charged:
-        raise payment_methods.refusal(engine, payer)
+        raise declined()
     state.add(subscription)
     state.subscriptions_of[customer["id"]].append(subscription["id"])
     customer["currency"] = customer["currency"] or subscription["currency"]
     discounts.set_on_subscription(engine, subscription, params.get("discounts"))
-    _begin(engine, subscription, params, is_scheduled=is_scheduled)
+    _begin(engine, subscription, params)
     engine.emit("customer.subscription.created", subscription)
     lifecycle.warn_of_trial_end(engine, subscription)
     lifecycle.schedule(engine, subscription)
@@ -92,7 +87,7 @@ def _is_free(engine: Engine, subscription: StripeObject, params: dict[str, Any])
     )
 
 
-def _first_amount_due(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int:
+def _first_invoice_total(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int:
     is_free = _is_free(engine, subscription, params)
     pending = invoice_items.pending(
         engine,
@@ -108,23 +103,11 @@ def _first_amount_due(engine: Engine, subscription: StripeObject, params: dict[s
             for item in subscription["items"]["data"]
         ),
     ]
-    customer = engine.state.objects[subscription["customer"]]
-    preview = invoice_object.build(
-        engine,
-        customer,
-        content,
-        reason="subscription_create",
-        subscription=subscription,
-        currency=subscription["currency"],
-        is_kept=False,
-        discounts=invoice_discounts.wanted(engine, customer, subscription, params, at=engine.now),
-    )
-    return int(preview["amount_due"])
+    taken = discounts.taken_at_first(engine, subscription, params.get("discounts"), content)
+    return sum(entry.amount for entry in content) - taken
 
 
-def _begin(
-    engine: Engine, subscription: StripeObject, params: dict[str, Any], *, is_scheduled: bool
-) -> None:
+def _begin(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
     """The first invoice, at once: for the first period, or for nothing while a trial runs."""
     waits = params.get("payment_behavior") == "default_incomplete"
     invoice = billing.bill(
@@ -134,15 +117,12 @@ def _begin(
         items=subscription["items"]["data"],
         extra=_added(engine, subscription, params),
         is_free=_is_free(engine, subscription, params),
-        is_at_once=not is_scheduled,
-        is_retried=is_scheduled,
+        is_retried=False,
         waits_for_payment=waits,
     )
     if (
         subscription["status"] != "trialing"
-        and subscription["collection_method"] == "charge_automatically"
-        and invoice is not None
-        and invoice["status"] == "open"
+        and dunning.standing(engine, subscription) == "past_due"
     ):
         subscription["status"] = "incomplete"
     dunning.watch(engine, invoice)

@@ -1,3 +1,0 @@
-from tests.renewals import break_card, clock, heard, payer
-
-__all__ = ["break_card", "clock", "heard", "payer"]
