@@ -121,8 +121,9 @@ def _table(report: Report) -> Table:
         what = (entry.kind, entry.object_id, entry.customer_id, entry.subscriber)
         at_stake = "" if entry.amount is None else formatted(entry.amount, entry.currency)
         state = entry.state if not entry.error else f"{entry.state}: {entry.error}"
-        cells = ("\n".join(filter(None, what)), entry.here, entry.stripe, at_stake, state)
-        table.add_row(*(_shown(cell) for cell in cells))
+        named = "\n".join(_shown(part) for part in what if part)
+        cells = (entry.here, entry.stripe, at_stake, state)
+        table.add_row(named, *(_shown(cell) for cell in cells))
     return table
 
 
