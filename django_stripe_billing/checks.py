@@ -16,8 +16,11 @@ from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
+from django.utils.module_loading import import_string
 
 from .conf import DEFAULTS, STRIPE_API_BASE, settings, subscriber_model
+from .emails.wishes import DEFAULT_WISHES, wish_for
+from .rules.payments import DISPUTE_POLICIES, REFUND_POLICIES
 
 TAG = "stripe_billing"
 MIDDLEWARE = "django_stripe_billing.access.BillingMiddleware"
@@ -130,7 +133,10 @@ def _http_client() -> Iterator[CheckMessage]:
 
 
 def _callables() -> Iterator[CheckMessage]:
-    for name in ("SUBSCRIBER", "CUSTOMER_DETAILS"):
+    for name in ("SUBSCRIBER", "CUSTOMER_DETAILS", "EMAIL_RECIPIENT", "EMAIL_LANGUAGE", "ENQUEUE"):
+        is_optional = name in {"EMAIL_LANGUAGE", "ENQUEUE"}  # whose default may not be importable
+        if is_optional and getattr(settings, name) == DEFAULTS[name]:
+            continue
         hint = f'Name a function by its dotted path; the default is "{DEFAULTS[name]}".'
         try:
             found = settings.callable(name)
@@ -140,6 +146,50 @@ def _callables() -> Iterator[CheckMessage]:
         else:
             if not callable(found):
                 yield _error("E005", f"{_name(name)} is not callable.", hint)
+
+
+def _emails() -> Iterator[CheckMessage]:
+    wishes, name = settings.EMAILS, _name("EMAILS")
+    if not isinstance(wishes, dict):
+        yield _error("E015", f"{name} is no dict.", 'Write {"receipt": False}, for instance.')
+        return
+    for kind in wishes:
+        hint = f"The kinds are {', '.join(DEFAULT_WISHES)}."
+        if kind not in DEFAULT_WISHES:
+            yield _error("E015", f"{name} has an unknown kind{_shown(str(kind))}.", hint)
+            continue
+        hint = "Write True, False, or the dotted path of a function of the e-mail's context."
+        try:
+            wish = wish_for(kind)
+        except Exception as error:  # importing a project's module may raise anything
+            text = f'{name}["{kind}"] can\'t be imported{_shown(str(error))}.'
+            yield _error("E015", text, hint)
+        else:
+            if not isinstance(wish, bool) and not callable(wish):
+                text = f'{name}["{kind}"] is neither true, false, nor a function.'
+                yield _error("E015", text, hint)
+
+
+def _counters() -> Iterator[CheckMessage]:
+    counters, name = settings.USAGE_COUNTERS, _name("USAGE_COUNTERS")
+    hint = 'Write {"seats": "app.module.function"}: it takes the subscriber and returns a number.'
+    if not isinstance(counters, dict):
+        yield _error("E017", f"{name} is no dict.", hint)
+        return
+    for key, counter in counters.items():
+        try:
+            found = import_string(counter) if isinstance(counter, str) else counter
+        except Exception as error:  # importing a project's module may raise anything
+            yield _error("E017", f'{name}["{key}"] can\'t be imported{_shown(str(error))}.', hint)
+        else:
+            if not callable(found):
+                yield _error("E017", f'{name}["{key}"] is not callable.', hint)
+
+
+def _flags() -> Iterator[CheckMessage]:
+    for key in ("AUTOMATIC_TAX", "TAX_ID_COLLECTION"):
+        if not isinstance(getattr(settings, key), bool):
+            yield _error("E016", f"{_name(key)} is neither True nor False.", "Write True or False.")
 
 
 def _numbers() -> Iterator[CheckMessage]:
@@ -162,6 +212,14 @@ def _durations() -> Iterator[CheckMessage]:
         if not isinstance(value, timedelta) or not timedelta(0) <= value <= LONGEST:
             text = f"{_name(key)} is no timedelta from zero to {LONGEST.days} days."
             yield _error("E007", text, f"Write timedelta(days={DEFAULTS[key].days}).")
+
+
+def _policies() -> Iterator[CheckMessage]:
+    for key, known in (("REFUNDS", REFUND_POLICIES), ("DISPUTES", DISPUTE_POLICIES)):
+        value = getattr(settings, key)
+        if not isinstance(value, str) or value not in known:
+            choices = "; ".join(f'"{name}": {meaning}' for name, meaning in known.items())
+            yield _error("E014", f"{_name(key)} is none of the policies.", f"Write {choices}.")
 
 
 def _prices() -> Iterator[CheckMessage]:
@@ -215,8 +273,12 @@ CHECKS: list[Callable[[], Iterator[CheckMessage]]] = [
     _api_base,
     _http_client,
     _callables,
+    _emails,
+    _counters,
+    _flags,
     _numbers,
     _durations,
+    _policies,
     _prices,
     _pages,
     _subscriber,

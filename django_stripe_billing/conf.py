@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from .rules.entitlements import Policy
+from .rules.payments import PaymentPolicy
 
 STRIPE_API_BASE = "https://api.stripe.com"
 
@@ -23,9 +24,18 @@ DEFAULTS: dict[str, Any] = {
     "CUSTOMER_DETAILS": "django_stripe_billing.subscribers.customer_details",
     "LEEWAY": timedelta(days=3),
     "GRACE": timedelta(days=7),
+    "REFUNDS": "full",
+    "DISPUTES": "open",
     "PRICES": None,
+    "ENQUEUE": "django_stripe_billing.reconcile.tasks.enqueue",
+    "USAGE_COUNTERS": {},
     "PRICING_URL": "/",
     "PORTAL_RETURN_URL": "/",
+    "AUTOMATIC_TAX": False,
+    "TAX_ID_COLLECTION": False,
+    "EMAILS": {},
+    "EMAIL_RECIPIENT": "django_stripe_billing.emails.recipient_of",
+    "EMAIL_LANGUAGE": "",
     "MAX_NETWORK_RETRIES": 2,
     "TIMEOUT": 30,
     "HTTP_CLIENT": None,
@@ -75,6 +85,10 @@ class Settings:
             leeway_seconds=int(self.LEEWAY.total_seconds()),
             grace_seconds=int(self.GRACE.total_seconds()),
         )
+
+    @property
+    def payment_policy(self) -> PaymentPolicy:
+        return PaymentPolicy(refunds=str(self.REFUNDS), disputes=str(self.DISPUTES))
 
 
 settings = Settings()

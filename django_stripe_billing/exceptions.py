@@ -55,6 +55,25 @@ class StripeRateLimitError(StripeUnavailableError):
         self.reason = reason
 
 
+class PaymentDeclinedError(StripeError):
+    """A card or bank refused the payment. Its text is for the visitor.
+
+    `decline_code` says why, as far as the bank tells. https://docs.stripe.com/declines/codes
+    """
+
+    def __init__(self, message: str, *, decline_code: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.decline_code = decline_code
+
+
+class ActionRequiredError(StripeError):
+    """The bank asks the customer to confirm, at `hosted_url` where there is one."""
+
+    def __init__(self, message: str, *, hosted_url: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.hosted_url = hosted_url
+
+
 class StripeAuthenticationError(StripeError):
     """The API key is wrong, expired, or lacks a permission."""
 
@@ -75,12 +94,52 @@ class QuantityError(BadRequest):
     """The quantity is outside the bounds of the price."""
 
 
+class QuantityInUseError(QuantityError):
+    """More is in use than the change would leave: `used` of the feature, over `limit`."""
+
+    def __init__(self, message: str, *, feature: str, used: int, limit: int) -> None:
+        super().__init__(message)
+        self.feature, self.used, self.limit = feature, used, limit
+
+
+class CurrencyMismatchError(BadRequest):
+    """A subscription keeps its currency."""
+
+
+class NothingToChangeError(BadRequest):
+    """It is so already."""
+
+
+class PromotionCodeError(BadRequest):
+    """There is no such code, or not for this subscription."""
+
+
+class PreviewExpiredError(BadRequest):
+    """The preview is old, somebody else's, or of a subscription that has changed since."""
+
+
+class SubscriptionNotFoundError(Http404):
+    """There is no such subscription, or it is somebody else's; which of the two is not said."""
+
+
+class SubscriptionStateError(BadRequest):
+    """The subscription's `status` does not allow it; the message says what to do first."""
+
+    def __init__(self, message: str, *, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class CheckoutNotFoundError(Http404):
     """There is no such checkout, or it is somebody else's; which of the two is not said."""
 
 
 class AlreadySubscribedError(BillingError):
     """The subscriber has a live subscription to this product; send them to the portal."""
+
+
+class AlreadyOwnedError(BillingError):
+    """The subscriber has bought this product for good, or is about to: its text says which."""
 
 
 class CustomerConflictError(BillingError):
@@ -97,6 +156,22 @@ class UsageError(ValueError):
 
 class ReconcileRefusedError(BillingError):
     """The run was not begun: another one is under way, or the key is not of this database."""
+
+
+class DriftLeftError(BillingError):
+    """The drift could not be repaired; the text says why."""
+
+
+class PersonNeededError(DriftLeftError):
+    """Only a person can settle the drift; the text says how."""
+
+
+class NothingToPayError(BillingError):
+    """The subscriber has no open invoice."""
+
+
+class InvoiceNotFoundError(Http404):
+    """There is no such invoice, or it is somebody else's; which of the two is not said."""
 
 
 class NoCustomerError(PermissionDenied):

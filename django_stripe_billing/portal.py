@@ -11,24 +11,30 @@ from .exceptions import NoCustomerError, StripeUnavailableError
 from .models import Customer
 from .stripe_api import request as call
 
+FLOWS = frozenset({"payment_method_update"})
+"""What the portal may be opened for directly, instead of its first page."""
 
-def start_portal(request: HttpRequest, subscriber: Any) -> str:
+
+def start_portal(request: HttpRequest, subscriber: Any, *, flow: str = "") -> str:
     """The URL of the subscriber's portal: a bearer link, to be followed at once and never stored.
 
-    Raises NoCustomerError when they never bought anything, and StripeError.
+    `flow` is one of FLOWS, or '' for the first page. Raises NoCustomerError when they never bought
+    anything, ValueError for another flow, and StripeError.
     https://docs.stripe.com/api/customer_portal/sessions/create
     """
+    if flow and flow not in FLOWS:
+        raise ValueError(f"{flow!r} is none of {sorted(FLOWS)}.")
     customer = Customer.objects.filter(account="", subscriber=subscriber, is_deleted=False).first()
     if customer is None or not customer.stripe_id:
         raise NoCustomerError("There is nothing to manage yet: no customer in Stripe.")
-    answer = call(
-        "post",
-        "/v1/billing_portal/sessions",
-        {
-            "customer": customer.stripe_id,
-            "return_url": request.build_absolute_uri(settings.PORTAL_RETURN_URL),
-        },
-    )
+    back = request.build_absolute_uri(settings.PORTAL_RETURN_URL)
+    params: dict[str, Any] = {"customer": customer.stripe_id, "return_url": back}
+    if flow:
+        params["flow_data"] = {
+            "type": flow,
+            "after_completion": {"type": "redirect", "redirect": {"return_url": back}},
+        }
+    answer = call("post", "/v1/billing_portal/sessions", params)
     url = answer.data.get("url")
     if not isinstance(url, str) or not url:
         raise StripeUnavailableError("Stripe's answer has no portal address.")

@@ -37,9 +37,14 @@ class StripeSandbox:
         """The events that no webhook has told of yet."""
         return self.mailbox.pending
 
-    def call(self, method: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """Do to Stripe what somebody does there: `call("DELETE", "/v1/subscriptions/sub_…")`."""
-        return self.engine.call(method, path, params)
+    def call(
+        self, method: str, path: str, params: Mapping[str, Any] | None = None, *, account: str = ""
+    ) -> Any:
+        """Do to Stripe what somebody does there: `call("DELETE", "/v1/subscriptions/sub_…")`.
+
+        `account` acts as that connected account, which is opened at its first use.
+        """
+        return self.engine.call(method, path, params, account=account)
 
     def deliver(self, **how: Any) -> list[int]:
         """Post the pending events, signed, to the project's webhook; the HTTP statuses."""

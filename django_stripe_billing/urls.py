@@ -9,7 +9,12 @@ app_name = "stripe_billing"
 urlpatterns = [
     path("webhook/", webhook, name="webhook"),
     path("checkout/", views.checkout, name="checkout"),
+    path("setup/", views.setup, name="setup"),
     path("return/", views.checkout_return, name="checkout_return"),
     path("status/", views.status, name="status"),
     path("portal/", views.portal, name="portal"),
+    path("card/", views.update_card, name="update_card"),
+    path("invoices/", views.invoices, name="invoices"),
+    path("invoices/<str:stripe_id>/", views.invoice, name="invoice"),
+    path("retry/", views.retry, name="retry_payment"),
 ]

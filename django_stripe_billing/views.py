@@ -1,4 +1,4 @@
-"""The pages: checkout, the way back, its status, and the portal.
+"""The pages: checkout, saving a card, the way back, its status, and the portal.
 
 None runs inside a transaction of the request: each asks Stripe.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
@@ -21,21 +22,30 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET, require_POST
 
-from .checkout import read_return, start_checkout, status_of
+from .checkout import read_return, start_checkout, start_setup, status_of
 from .conf import settings
+from .dunning import retry_payment
 from .exceptions import (
+    ActionRequiredError,
+    AlreadyOwnedError,
     AlreadySubscribedError,
     BillingError,
+    InvoiceNotFoundError,
     NoCustomerError,
+    NothingToPayError,
+    PaymentDeclinedError,
     StripeError,
     StripeUnavailableError,
 )
+from .invoices import credit_of, invoice_of, invoices_of, payment_method_of
 from .portal import start_portal
 from .subscribers import resolve_subscriber
 
 logger = logging.getLogger("django_stripe_billing.views")
 
-View = Callable[[HttpRequest], HttpResponse]
+View = Callable[..., HttpResponse]
+
+INVOICES_PER_PAGE = 20
 
 
 def _page(view: View) -> View:
@@ -45,17 +55,19 @@ def _page(view: View) -> View:
     @never_cache
     @transaction.non_atomic_requests
     @functools.wraps(view)
-    def page(request: HttpRequest) -> HttpResponse:
+    def page(request: HttpRequest, **named: str) -> HttpResponse:
         if not request.user.is_authenticated:
             return redirect_to_login(settings.PRICING_URL)
         try:
-            return view(request)
+            return view(request, **named)
         except NoCustomerError:
             return HttpResponseSeeOther(settings.PRICING_URL)
         except BadRequest as error:
             return _error(request, str(error), status=400)
         except PermissionDenied as error:
             return _error(request, str(error) or _("You may not do that."), status=403)
+        except AlreadyOwnedError as error:
+            return _error(request, str(error), status=409)
         except StripeUnavailableError as error:
             logger.warning("Stripe did not answer: %s", error)
             return _error(
@@ -94,6 +106,14 @@ def checkout(request: HttpRequest) -> HttpResponse:
     return HttpResponseSeeOther(url)
 
 
+@require_POST
+@csrf_protect
+@_page
+def setup(request: HttpRequest) -> HttpResponse:
+    """POST: on to Stripe's page on which a card is saved."""
+    return HttpResponseSeeOther(start_setup(request, resolve_subscriber(request, "portal")))
+
+
 @require_GET
 @_page
 def checkout_return(request: HttpRequest) -> HttpResponse:
@@ -106,6 +126,7 @@ def checkout_return(request: HttpRequest) -> HttpResponse:
         "stripe_billing/checkout_return.html",
         {
             "state": state.status,
+            "is_payment": state.mode == "payment",
             "session_id": session_id,
             "next_url": settings.PORTAL_RETURN_URL,
             **_pricing(),
@@ -133,6 +154,59 @@ def status(request: HttpRequest) -> HttpResponse:
 def portal(request: HttpRequest) -> HttpResponse:
     """POST: on to Stripe's customer portal."""
     return HttpResponseSeeOther(start_portal(request, resolve_subscriber(request, "portal")))
+
+
+@require_POST
+@csrf_protect
+@_page
+def update_card(request: HttpRequest) -> HttpResponse:
+    """POST: on to the portal's page for another card."""
+    subscriber = resolve_subscriber(request, "portal")
+    return HttpResponseSeeOther(start_portal(request, subscriber, flow="payment_method_update"))
+
+
+@require_GET
+@_page
+def invoices(request: HttpRequest) -> HttpResponse:
+    """The subscriber's invoices, the payment method on file, and their credit."""
+    subscriber = resolve_subscriber(request, "portal")
+    page = Paginator(invoices_of(subscriber), INVOICES_PER_PAGE).get_page(request.GET.get("page"))
+    try:
+        method = payment_method_of(subscriber)
+    except StripeError as error:  # the list does not need it
+        logger.warning("The payment method is not known: %s", error)
+        method = None
+    context = {"page": page, "payment_method": method, "credit": credit_of(subscriber)}
+    return render(request, "stripe_billing/invoices.html", {**context, **_pricing()})
+
+
+@require_GET
+@_page
+def invoice(request: HttpRequest, stripe_id: str) -> HttpResponse:
+    """On to Stripe's page of one of the subscriber's own invoices, to be paid or printed there."""
+    found = invoice_of(resolve_subscriber(request, "portal"), stripe_id)
+    if not found.hosted_invoice_url:
+        raise InvoiceNotFoundError("The invoice has no page.")
+    return HttpResponseSeeOther(found.hosted_invoice_url)
+
+
+@require_POST
+@csrf_protect
+@_page
+def retry(request: HttpRequest) -> HttpResponse:
+    """POST: charge the oldest open invoice again; on to the bank's page where that is wanted."""
+    subscriber = resolve_subscriber(request, "portal")
+    try:
+        retry_payment(subscriber)
+    except ActionRequiredError as error:
+        if error.hosted_url:
+            return HttpResponseSeeOther(error.hosted_url)
+        return HttpResponseSeeOther(start_portal(request, subscriber))
+    except NothingToPayError:
+        pass  # somebody else was faster, or the webhook was
+    except PaymentDeclinedError as error:
+        return _error(request, str(error), status=402)
+    return HttpResponseSeeOther(settings.PORTAL_RETURN_URL)
 
 
 def _error(request: HttpRequest, message: str, *, status: int) -> HttpResponse:

@@ -47,6 +47,52 @@ def items(*entries):
     return {"object": "list", "data": list(entries), "has_more": False}
 
 
+def invoice(invoice_id="in_1", customer="cus_1", subscription="sub_1", **values):
+    """Open, and tried once in vain."""
+    return {
+        "id": invoice_id,
+        "object": "invoice",
+        "number": "A-0001",
+        "customer": customer,
+        "status": "open",
+        "livemode": False,
+        "billing_reason": "subscription_cycle",
+        "collection_method": "charge_automatically",
+        "created": NOW,
+        "currency": "usd",
+        "total": 2000,
+        "amount_due": 2000,
+        "amount_paid": 0,
+        "amount_remaining": 2000,
+        "attempt_count": 1,
+        "attempted": True,
+        "next_payment_attempt": NOW + 3 * DAY,
+        "hosted_invoice_url": "https://invoice.stripe.com/i/1",
+        "invoice_pdf": "https://invoice.stripe.com/i/1/pdf",
+        "due_date": None,
+        "period_start": NOW - 30 * DAY,
+        "period_end": NOW,
+        "parent": {
+            "type": "subscription_details",
+            "subscription_details": {"subscription": subscription, "metadata": {}},
+        },
+        "status_transitions": {"paid_at": None},
+        **values,
+    }
+
+
+def paid(payload, at=NOW):
+    """The same invoice, paid."""
+    return {
+        **payload,
+        "status": "paid",
+        "amount_paid": payload["amount_due"],
+        "amount_remaining": 0,
+        "next_payment_attempt": None,
+        "status_transitions": {"paid_at": at},
+    }
+
+
 def event(event_type, payload, **values):
     return {
         "id": f"evt_{next(_numbers)}",

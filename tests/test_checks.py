@@ -139,6 +139,11 @@ WRONG = [
     ("LEEWAY", timedelta(days=-1), "E007"),
     ("GRACE", None, "E007"),
     ("GRACE", timedelta.max, "E007"),
+    ("REFUNDS", "sometimes", "E014"),
+    ("REFUNDS", None, "E014"),
+    ("REFUNDS", ["full"], "E014"),
+    ("DISPUTES", "full", "E014"),
+    ("DISPUTES", True, "E014"),
     ("PRICES", "pro_monthly", "E008"),
     ("PRICES", ["pro_monthly", ""], "E008"),
     ("PRICES", [None], "E008"),
@@ -149,6 +154,14 @@ WRONG = [
     ("TIMEOUT", float("nan"), "E009"),
     ("TIMEOUT", "30", "E009"),
     ("PRICING_URL", "", "E013"),
+    ("EMAILS", None, "E015"),
+    ("EMAILS", {"recipt": True}, "E015"),
+    ("EMAILS", {"receipt": "no.such.function"}, "E015"),
+    ("EMAILS", {"receipt": 1}, "E015"),
+    ("EMAIL_RECIPIENT", "no.such.function", "E005"),
+    ("EMAIL_LANGUAGE", "no.such.function", "E005"),
+    ("AUTOMATIC_TAX", "yes", "E016"),
+    ("TAX_ID_COLLECTION", None, "E016"),
     ("PORTAL_RETURN_URL", None, "E013"),
     ("PORTAL_RETURN_URL", "javascript:alert(1)", "E013"),
 ]
@@ -266,3 +279,21 @@ def test_no_message_shows_a_secret_in_whichever_setting_it_stands(check, key, pr
         shown = [*check_settings(), *check_deployment()]
         assert "E004" in ids(shown)
         assert "verysecret" not in str(shown)
+
+
+def count(subscriber):
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("counters", "found"),
+    [
+        ({"seats": "tests.test_checks.count", "reports": count}, []),
+        (["seats"], ["stripe_billing.E017"]),
+        ({"seats": "tests.no_such.function"}, ["stripe_billing.E017"]),
+        ({"seats": 3}, ["stripe_billing.E017"]),
+    ],
+)
+def test_usage_counters_are_functions(settings, counters, found):
+    settings.STRIPE_BILLING = {**settings.STRIPE_BILLING, "USAGE_COUNTERS": counters}
+    assert [message.id for message in checks.check_settings()] == found

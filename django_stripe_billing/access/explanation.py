@@ -11,16 +11,21 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from ..conf import settings
 from ..models import (
     Customer,
     Entitlement,
     EntitlementChange,
     Feature,
+    Payment,
     ProductFeature,
+    SourceKind,
     Subscription,
     SubscriptionItem,
 )
+from ..rules import payments
 from ..rules.entitlements import PAID_STATUSES, REASONS
+from ..rules.payment_snapshots import PAID
 from .reading import combined, latest_end
 
 STATUSES = {
@@ -34,6 +39,13 @@ STATUSES = {
 }
 """Why a status grants nothing, or not for long."""
 
+PAYMENT_STATUSES = {
+    "": "it was not read from Stripe yet",
+    "unpaid": "the money is under way, as with a bank debit that takes days",
+    "failed": "the bank refused it",
+    "missing": "Stripe does not have it (any more)",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -44,7 +56,7 @@ class Source:
     ends_at: datetime | None
     limit: int | None
     reason: str
-    """A code of `rules.entitlements.REASONS`."""
+    """A code of `rules.entitlements.REASONS`, or of `rules.payments.REASONS`."""
     is_current: bool
 
 
@@ -104,7 +116,15 @@ class _Facts:
             row.stripe_id: row
             for row in Subscription.objects.filter(customer=customer).prefetch_related("items")
         }
-        products = {item.product_id for item in self._items()}
+        self.payments = {
+            row.stripe_id: row
+            for row in Payment.objects.filter(customer=customer).prefetch_related("items")
+        }
+        for row in self.payments.values():
+            row.customer = customer
+        products = {item.product_id for item in self._items()} | {
+            item.product_id for row in self.payments.values() for item in row.items.all()
+        }
         self.links = list(
             ProductFeature.objects.filter(
                 product__account=customer.account, product__stripe_id__in=products
@@ -159,8 +179,7 @@ class _Facts:
         lines = [f"Yes: {key} may be used{_until(access.ends_at)}, {_limit(access.limit)}."]
         for row in current:
             lines.append(
-                f"{self._source(row)} grants it{_until(row.ends_at)}:"
-                f" {REASONS.get(row.reason, row.reason or 'no rule is recorded')}."
+                f"{self._source(row)} grants it{_until(row.ends_at)}: {_reason(row.reason)}."
             )
             lines += self._cause(key, row.source_id)
         if len(current) > 1:
@@ -176,18 +195,18 @@ class _Facts:
             lines.append(f"There is no feature {key!r} in the catalog{self._near(key)}")
             lines.append("If it is new in Stripe, run manage.py sync_catalog.")
         for row in own:
-            lines.append(
-                f"{self._source(row)} granted it until {_moment(row.ends_at)}, and no renewal was"
-                " heard of since. If Stripe shows it as paid, a webhook was lost: use"
-                ' "Sync from Stripe", or run manage.py reconcile_entitlements.'
-            )
+            lines.append(f"{self._source(row)} granted it until {_moment(row.ends_at)}{_past(row)}")
             lines += self._cause(key, row.source_id)
         told = {row.source_id for row in own}
         for subscription in self.subscriptions.values():
             if subscription.stripe_id not in told:
                 lines.append(self._why_no_grant(key, subscription))
                 lines += self._cause(key, subscription.stripe_id)
-        if not self.subscriptions:
+        for payment in self.payments.values():
+            if payment.stripe_id not in told:
+                lines.append(self._why_no_payment(key, payment))
+                lines += self._cause(key, payment.stripe_id)
+        if not self.subscriptions and not self.payments:
             lines.append(
                 f"{self.customer} has no subscription here. If Stripe shows one, its webhooks were"
                 ' lost: use "Sync from Stripe", or run manage.py reconcile_entitlements.'
@@ -199,6 +218,8 @@ class _Facts:
         name = f"{subscription.stripe_id} is {status}"
         if status not in PAID_STATUSES and status != "past_due":
             return f"{name}: {STATUSES.get(status, 'a status that this version does not know')}."
+        if status == "trialing" and subscription.is_trial_refused:
+            return f"{name}, and refused: its card had a trial before. It grants once it is paid."
         products = {item.product_id for item in subscription.items.all()}
         links = [link for link in self.links if link.product.stripe_id in products]
         sold = ", ".join(sorted({str(link.product) for link in links} or products)) or "nothing"
@@ -212,15 +233,46 @@ class _Facts:
                 return f"{name}, and {link.product} includes {key}: run reconcile_entitlements."
         return f"{name}, but it is for {sold}, which does not include {key}."
 
+    def _why_no_payment(self, key: str, payment: Payment) -> str:
+        name = f"Payment {payment.stripe_id} is {payment.status or 'new'}"
+        if payment.status != PAID:
+            told = PAYMENT_STATUSES.get(payment.status, "a status that this version does not know")
+            return f"{name}: {told}."
+        snapshot, policy = payment.snapshot(payment.items.all()), settings.payment_policy
+        if payments.is_refunded(snapshot, policy):
+            return f"{name}, and refunded: {payments.REFUND_POLICIES.get(policy.refunds, '')}."
+        if payments.is_disputed(snapshot, policy):
+            rule = payments.DISPUTE_POLICIES.get(policy.disputes, "")
+            return f"{name}, and its dispute is {payment.dispute_status}: {rule}."
+        products = {item.product_id for item in payment.items.all()}
+        links = [link for link in self.links if link.product.stripe_id in products]
+        if any(link.feature.lookup_key == key and link.removed_at is None for link in links):
+            later = [
+                row.source_id
+                for row in self.rows
+                if row.feature.lookup_key == key and row.reason == "bought_days"
+            ]
+            if later:
+                return f"{name}; its days are counted with those of {later[-1]}."
+            return f"{name}, and includes {key}: run reconcile_entitlements."
+        sold = ", ".join(sorted({str(link.product) for link in links} or products)) or "nothing"
+        return f"{name}, but it is for {sold}, which does not include {key}."
+
     def _source(self, row: Entitlement) -> str:
+        payment = self.payments.get(row.source_id)
+        if payment is not None:
+            bought = {item.product_id for item in payment.items.all()}
+            return f"Payment {row.source_id} ({self._names(bought)}, {payment.status})"
         subscription = self.subscriptions.get(row.source_id)
         if subscription is None:
             return f"The {row.source_kind} {row.source_id}"
         products = {item.product_id for item in subscription.items.all()}
-        names = sorted(
-            {str(link.product) for link in self.links if link.product.stripe_id in products}
+        return f"Subscription {row.source_id} ({self._names(products)}, {subscription.status})"
+
+    def _names(self, products: set[str]) -> str:
+        return ", ".join(
+            sorted({str(link.product) for link in self.links if link.product.stripe_id in products})
         )
-        return f"Subscription {row.source_id} ({', '.join(names)}, {subscription.status})"
 
     def _cause(self, key: str, source_id: str) -> list[str]:
         change = self.changes.get((key, source_id))
@@ -237,6 +289,19 @@ class _Facts:
 def _nothing(key: str, lines: list[str], *, sources: tuple[Source, ...] = ()) -> Explanation:
     return Explanation(
         key=key, is_granted=False, limit=0, ends_at=None, sources=sources, lines=tuple(lines)
+    )
+
+
+def _reason(code: str) -> str:
+    return {**REASONS, **payments.REASONS}.get(code, code or "no rule is recorded")
+
+
+def _past(row: Entitlement) -> str:
+    if row.source_kind == SourceKind.PAYMENT:
+        return ": the days that were bought are over."
+    return (
+        ", and no renewal was heard of since. If Stripe shows it as paid, a webhook was lost: use"
+        ' "Sync from Stripe", or run manage.py reconcile_entitlements.'
     )
 
 

@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponseBase
 
 from ..subscribers import resolve_subscriber
+from .dunning import Dunning, dunning_of
 from .reading import ByFeature, FeatureAccess, entitlements, limit_of
 
 
@@ -27,6 +28,7 @@ class Billing:
         self._asked_for: object = _NOBODY_YET
         self._subscriber: Model | None = None
         self._features: ByFeature[FeatureAccess] | None = None
+        self._trouble: tuple[Dunning | None] | None = None
 
     @property
     def subscriber(self) -> Model | None:
@@ -37,7 +39,7 @@ class Billing:
                 self._subscriber = resolve_subscriber(self._request, "access")
             except PermissionDenied:
                 self._subscriber = None
-            self._asked_for, self._features = user, None
+            self._asked_for, self._features, self._trouble = user, None, None
         return self._subscriber
 
     @property
@@ -52,6 +54,14 @@ class Billing:
     def limits(self) -> ByFeature[int | None]:
         """The limits of the granted features; in templates `{{ billing.limits.seats }}`."""
         return ByFeature({key: feature.limit for key, feature in self.features.items()})
+
+    @property
+    def trouble(self) -> Dunning | None:
+        """The subscriber's unpaid invoice; None when all is paid. Asked once, when it is wanted."""
+        subscriber = self.subscriber
+        if self._trouble is None:
+            self._trouble = (dunning_of(subscriber),)
+        return self._trouble[0]
 
     def has(self, key: str) -> bool:
         """Whether the feature may be used now."""

@@ -3,8 +3,13 @@
 from . import (  # noqa: F401 - importing registers
     catalog,
     customers,
+    drift,
+    emails,
     entitlements,
     events,
+    invoices,
+    payments,
+    runs,
     subscriptions,
     usage,
 )

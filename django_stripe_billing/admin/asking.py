@@ -11,12 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -30,6 +32,9 @@ logger = logging.getLogger("django_stripe_billing.admin")
 MOST_AT_ONCE = 100
 """How many rows an action on a list takes; each may be several calls to Stripe."""
 
+CONFIRMED = "confirmed"
+"""What the page that asks for confirmation posts."""
+
 MOST_ERRORS = 10
 """How many errors of one action are shown one by one."""
 
@@ -41,6 +46,10 @@ class AskingAdmin(InspectingAdmin):
     asking_name = ""
     """The name of the action on the list, and the last part of its URL on the page."""
     asking_label: Any = ""
+    asking_list_label: Any = ""
+    """The label of the action on the list, where it is another one."""
+    asking_confirmation_template = ""
+    """The page that asks whether the chosen rows are the right ones; '' asks nothing."""
     asking_permission = ""
     """The codename, with the app label."""
 
@@ -50,7 +59,10 @@ class AskingAdmin(InspectingAdmin):
 
     def __init__(self, model: type[Any], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
-        self.actions = [*(self.actions or ()), _action(self.asking_name, self.asking_label)]
+        self.actions = [
+            *(self.actions or ()),
+            _action(self.asking_name, self.asking_list_label or self.asking_label),
+        ]
 
     def has_ask_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(self.asking_permission)
@@ -89,6 +101,21 @@ class AskingAdmin(InspectingAdmin):
             context["asking_url"] = self._url(self.asking_name, row)
             context["asking_label"] = self.asking_label
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def confirm(self, request: HttpRequest, rows: list[Any]) -> HttpResponse:
+        """The page that shows what was chosen, and asks whether to do it."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": self.asking_list_label or self.asking_label,
+            "opts": self.opts,
+            "media": self.media,
+            "rows": rows,
+            "action": self.asking_name,
+            "asking_label": self.asking_label,
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, self.asking_confirmation_template, context)
 
     def ask_all(self, request: HttpRequest, rows: list[Any]) -> None:
         """Do it for each row, and tell in a few messages what came of it."""
@@ -129,19 +156,25 @@ class AskingAdmin(InspectingAdmin):
         )
 
 
-def _action(name: str, label: Any) -> Callable[[Any, HttpRequest, QuerySet[Any]], None]:
+def _action(
+    name: str, label: Any
+) -> Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]:
     """The action on a list, for those who may."""
 
     @admin.action(description=label, permissions=["ask"])
-    def ask_all(modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    def ask_all(
+        modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponse | None:
         rows = list(queryset[: MOST_AT_ONCE + 1])
-        if len(rows) <= MOST_AT_ONCE:
-            modeladmin.ask_all(request, rows)
-            return
-        text = _(
-            "Choose at most %(most)d at once; manage.py reconcile_entitlements takes everything."
-        )
-        modeladmin.message_user(request, text % {"most": MOST_AT_ONCE}, messages.ERROR)
+        if len(rows) > MOST_AT_ONCE:
+            text = _("Choose at most %(most)d at once; manage.py reconcile_entitlements takes all.")
+            modeladmin.message_user(request, text % {"most": MOST_AT_ONCE}, messages.ERROR)
+            return None
+        if modeladmin.asking_confirmation_template and CONFIRMED not in request.POST:
+            answer: HttpResponse = modeladmin.confirm(request, rows)
+            return answer
+        modeladmin.ask_all(request, rows)
+        return None
 
     ask_all.__name__ = name
     return ask_all

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..exceptions import BillingError
-from ..models import Customer, Subscription
-from ..sync import sync_customer
+from ..models import Customer, Payment, Subscription
+from ..sync import sync_customer, sync_customer_invoices
 from .asking import AskingAdmin
 from .findings import findings
 from .inspecting import InspectingInline, subscriber_search_fields
@@ -34,6 +34,13 @@ SHOWN = [
     "livemode",
     "is_deleted",
     "test_clock_id",
+    "balance",
+    "currency",
+    "payment_method_type",
+    "payment_method_brand",
+    "payment_method_last4",
+    "payment_method_exp_month",
+    "payment_method_exp_year",
     "created_at",
 ]
 
@@ -45,6 +52,12 @@ class LinkedMeanwhileError(Exception):
 class SubscriptionInline(InspectingInline):
     model = Subscription
     fields = ["stripe_id", "status", "stripe_created_at", "cancel_at", "ended_at"]
+    show_change_link = True
+
+
+class PaymentInline(InspectingInline):
+    model = Payment
+    fields = ["stripe_id", "status", "amount", "currency", "amount_refunded", "dispute_status"]
     show_change_link = True
 
 
@@ -92,13 +105,20 @@ class CustomerAdmin(AskingAdmin):
     list_filter = [LinkFilter, "is_deleted", "livemode"]
     list_select_related = ["subscriber"]
     raw_id_fields = ["subscriber"]
-    inlines = [SubscriptionInline]
+    inlines = [SubscriptionInline, PaymentInline]
     fields = ["subscriber", *SHOWN]
     readonly_fields = SHOWN
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("subscriber")
-        return ["stripe_id", "email", "name", "subscriptions__stripe_id", *names]
+        return [
+            "stripe_id",
+            "email",
+            "name",
+            "subscriptions__stripe_id",
+            "payments__stripe_id",
+            *names,
+        ]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only to link a customer that nobody is linked to."""
@@ -139,8 +159,9 @@ class CustomerAdmin(AskingAdmin):
     def ask(self, request: HttpRequest, row: Any) -> str:
         if not row.stripe_id:
             raise BillingError(_("It is not in Stripe yet: the checkout that made it has broken."))
-        with synced_by(request, row) as (cause, told):
+        with synced_by(request, customer=row) as (cause, told):
             sync_customer(row, cause=cause)
-        return _("read from Stripe, with its subscriptions: %(changes)s.") % {
+            sync_customer_invoices(row.stripe_id, account=row.account, cause=cause)
+        return _("read from Stripe, with all that was bought: %(changes)s.") % {
             "changes": in_words(told)
         }

@@ -61,12 +61,14 @@ class InspectingInline(TabularInline):
         return False
 
 
-def dashboard_link(folder: str, row: Any) -> str:
-    """A link to a mirrored object in Stripe's Dashboard; a sandbox has none."""
-    if not row.stripe_id or settings.api_base != STRIPE_API_BASE:
+def dashboard_link(folder: str, row: Any, *, stripe_id: str | None = None) -> str:
+    """A link to a mirrored object in Stripe's Dashboard, or to `stripe_id`; a sandbox has none."""
+    if stripe_id is None:
+        stripe_id = row.stripe_id
+    if not stripe_id or settings.api_base != STRIPE_API_BASE:
         return "—"
     livemode = getattr(row, "livemode", settings.livemode)
-    parts = [DASHBOARD, row.account, "" if livemode else "test", folder, row.stripe_id]
+    parts = [DASHBOARD, row.account, "" if livemode else "test", folder, stripe_id]
     url = "/".join(part for part in parts if part)
     return format_html(
         '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, _("in Stripe")

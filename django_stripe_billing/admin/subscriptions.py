@@ -62,7 +62,7 @@ class SubscriptionAdmin(AskingAdmin):
         return row.customer.subscriber
 
     def ask(self, request: HttpRequest, row: Any) -> str:
-        with synced_by(request, row.customer) as (cause, told):
+        with synced_by(request, customer=row.customer) as (cause, told):
             sync_subscription(row.stripe_id, account=row.account, cause=cause)
         row.refresh_from_db(fields=["status"])
         return _("read from Stripe, %(status)s: %(changes)s.") % {

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from ..models import Price
+from ..rules.catalog import access_days_of
 
 
 class CheckoutSerializer(serializers.Serializer[Any]):
@@ -32,12 +33,18 @@ class PlanSerializer(serializers.Serializer[Any]):
     description = serializers.CharField(source="product.description")
     amount = serializers.IntegerField(source="unit_amount", allow_null=True)
     currency = serializers.CharField()
-    interval = serializers.CharField()
+    interval = serializers.CharField(help_text="Empty for a price that is paid once.")
     interval_count = serializers.IntegerField()
     quantity_min = serializers.IntegerField(source="terms.quantity_min")
     quantity_max = serializers.IntegerField(source="terms.quantity_max")
     trial_days = serializers.IntegerField(source="terms.trial_days")
+    access_days = serializers.SerializerMethodField(
+        help_text="What a unit of a price that is paid once is worth; null: for good."
+    )
     features = serializers.SerializerMethodField()
+
+    def get_access_days(self, price: Price) -> int | None:
+        return None if price.is_recurring else access_days_of(price.product.metadata)
 
     def get_features(self, price: Price) -> Any:
         links = [link for link in price.product.product_features.all() if link.removed_at is None]

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ..access import entitlements
-from ..checkout import read_return, sold_prices, start_checkout, status_of
+from ..checkout import read_return, sold_prices, start_checkout, start_setup, status_of
 from ..portal import start_portal
 from ..subscribers import resolve_subscriber
 from ..usage import totals
@@ -61,6 +61,16 @@ class CheckoutView(BillingAPIView):
         return Response({"url": url}, status=status.HTTP_201_CREATED)
 
 
+class SetupView(BillingAPIView):
+    """POST: `{"url": …}` of Stripe's page on which a card is saved."""
+
+    def post(self, request: Request) -> Response:
+        subscriber = self.subscriber(request, "portal")
+        with answered():
+            url = start_setup(request._request, subscriber)
+        return Response({"url": url}, status=status.HTTP_201_CREATED)
+
+
 class PortalView(BillingAPIView):
     """POST: `{"url": …}` of Stripe's customer portal; follow it at once."""
 
@@ -72,7 +82,7 @@ class PortalView(BillingAPIView):
 
 
 class ReturnView(BillingAPIView):
-    """GET with a `session_id`: `{"status": …}`, active, waiting, open or expired.
+    """GET with a `session_id`: `{"status": …}`, one of `ReturnState`'s.
 
     Asks Stripe what became of the checkout, and stores it; the page that the visitor comes back to
     does the same.

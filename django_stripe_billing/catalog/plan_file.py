@@ -7,7 +7,8 @@ import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from ..rules.catalog import LIMIT_PREFIX
+from ..rules.catalog import LIMIT_PREFIX, TRIAL_ENDS
+from ..rules.payment_snapshots import MOST_DAYS
 from .currencies import CURRENCIES
 from .errors import PlanFileError
 from .plans import FeaturePlan, Plans, PricePlan, ProductPlan
@@ -26,6 +27,9 @@ LARGEST_LIMIT = 2**31 - 1
 LONGEST_METADATA_KEY = 40
 """https://docs.stripe.com/metadata"""
 MOST_METADATA_KEYS = 50
+
+ONLY_RECURRING = frozenset({"interval_count", "trial_days", "trial_without_card", "trial_end"})
+"""Keys of a price that say nothing about one that is paid once."""
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
 _LIMIT = re.compile(r"unlimited|[0-9]{1,9}( per unit)?")
@@ -90,16 +94,21 @@ def _product(
     description = table.text("description", default="", longest=40_000)
     active = table.flag("active")
     limits = _limits(table, features)
-    grace_days = table.whole("grace_days", lowest=0, highest=365)
+    own = {
+        "grace_days": table.whole("grace_days", lowest=0, highest=365),
+        "access_days": table.whole("access_days", lowest=1, highest=MOST_DAYS),
+    }
     terms = _terms(table)
     _check_terms(table, terms)
-    if grace_days is not None:
-        terms["grace_days"] = str(grace_days)
     prices = tuple(
         _price(price_key, price, product_terms=terms, seen=seen)
         for price_key, price in table.tables("prices").items()
     )
     table.finish()
+    terms |= {name: str(value) for name, value in own.items() if value is not None}
+    if own["access_days"] is not None and prices and all(price.interval for price in prices):
+        mend = "Add a price without an interval, or remove the line."
+        table.problem("access_days", f"counts for what is paid once, and nothing is. {mend}")
     if len(terms) + len(limits) + 1 > MOST_METADATA_KEYS:
         table.problem("limits", f"has too many. Stripe keeps {MOST_METADATA_KEYS} metadata keys.")
     return ProductPlan(
@@ -160,8 +169,10 @@ def _price(
     active = table.flag("active")
     terms = _terms(table)
     _check_terms(table, {**product_terms, **terms})
+    if interval:
+        _check_trial(table, {**product_terms, **terms})
     if not table.values.get("interval"):
-        for name in {"interval_count", "trial_days"} & table.values.keys():
+        for name in sorted(ONLY_RECURRING & table.values.keys()):
             mend = "Add an interval, or remove the line."
             table.problem(name, f"a price without an interval is paid once. {mend}")
     table.finish()
@@ -179,16 +190,16 @@ def _price(
 
 def _terms(table: Table) -> dict[str, str]:
     """The terms of sale that a product or a price states, as metadata."""
-    sellable = table.flag("sellable")
+    flags = {name: table.flag(name) for name in ("sellable", "trial_without_card")}
+    trial_end = table.choice("trial_end", TRIAL_ENDS, default="")
     numbers = {
         "trial_days": table.whole("trial_days", lowest=0, highest=LONGEST_TRIAL_DAYS),
         "quantity_min": table.whole("quantity_min", lowest=1, highest=LARGEST_QUANTITY),
         "quantity_max": table.whole("quantity_max", lowest=1, highest=LARGEST_QUANTITY),
     }
     terms = {key: str(value) for key, value in numbers.items() if value is not None}
-    if sellable is not None:
-        terms["sellable"] = str(sellable).lower()
-    return terms
+    terms |= {key: str(value).lower() for key, value in flags.items() if value is not None}
+    return {**terms, "trial_end": trial_end} if trial_end else terms
 
 
 def _check_terms(table: Table, terms: Mapping[str, str]) -> None:
@@ -198,6 +209,16 @@ def _check_terms(table: Table, terms: Mapping[str, str]) -> None:
     if lowest > highest:
         mend = f"Write quantity_max = {lowest} or more."
         table.problem("quantity_max", f"{highest} is less than quantity_min, {lowest}. {mend}")
+
+
+def _check_trial(table: Table, terms: Mapping[str, str]) -> None:
+    """What a price itself states of its trial must be about one; `terms` with the product's."""
+    if "trial_without_card" in table.values and terms.get("trial_days", "0") == "0":
+        mend = "Add trial_days, or remove the line."
+        table.problem("trial_without_card", f"is about a trial, and there is none. {mend}")
+    if "trial_end" in table.values and terms.get("trial_without_card") != "true":
+        mend = "Add trial_without_card = true, or remove the line."
+        table.problem("trial_end", f"is about trials without a card. {mend}")
 
 
 def _check_key(table: Table, key: str, *, longest: int) -> None:

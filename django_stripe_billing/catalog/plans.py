@@ -10,7 +10,18 @@ from ..rules.catalog import LIMIT_PREFIX
 CATALOG_KEY = "catalog_key"
 """The metadata key that marks a product or price in Stripe as made by the file."""
 
-_TERMS = frozenset({CATALOG_KEY, "trial_days", "quantity_min", "quantity_max", "sellable"})
+_TERMS = frozenset(
+    {
+        CATALOG_KEY,
+        "trial_days",
+        "trial_without_card",
+        "trial_end",
+        "quantity_min",
+        "quantity_max",
+        "sellable",
+    }
+)
+_PRODUCT_TERMS = _TERMS | {"grace_days", "access_days"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +53,7 @@ class PricePlan:
     nickname: str
     active: bool
     terms: Mapping[str, str]
-    """Metadata: `trial_days`, `quantity_min`, `quantity_max`, `sellable`, where stated."""
+    """Metadata: what a price states of trials, quantities and `sellable`."""
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -60,7 +71,8 @@ class ProductPlan:
     features: tuple[str, ...]
     """Lookup keys."""
     terms: Mapping[str, str]
-    """Metadata: limits, `grace_days`, and the terms of all its prices, where stated."""
+    """Metadata: limits, `grace_days`, `access_days`, and the terms of all its prices, where
+    stated."""
     prices: tuple[PricePlan, ...]
 
     @property
@@ -87,7 +99,7 @@ def is_feature_term(key: str) -> bool:
 
 def is_product_term(key: str) -> bool:
     """Whether the file rules over this key of a product's metadata."""
-    return key in _TERMS or key == "grace_days" or key.startswith(LIMIT_PREFIX)
+    return key in _PRODUCT_TERMS or key.startswith(LIMIT_PREFIX)
 
 
 def is_price_term(key: str) -> bool:

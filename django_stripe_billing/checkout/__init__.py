@@ -2,15 +2,18 @@
 
 from .binding import bind_customer
 from .returning import ReturnState, read_return, status_of
-from .selling import find_price, sold_prices
+from .selling import check_quantity, find_price, sold_prices
 from .sessions import start_checkout
+from .setup import start_setup
 
 __all__ = [
     "ReturnState",
     "bind_customer",
+    "check_quantity",
     "find_price",
     "read_return",
     "sold_prices",
     "start_checkout",
+    "start_setup",
     "status_of",
 ]

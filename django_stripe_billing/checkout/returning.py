@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
-from ..access import FeatureAccess, entitlements
+from django.db.models import Exists, OuterRef, Q
+
+from ..access import FeatureAccess, current, entitlements
+from ..conf import settings
 from ..exceptions import (
     CheckoutNotFoundError,
     StripeObjectMissingError,
     StripeUnavailableError,
     UnsettledError,
 )
-from ..models import CheckoutSession, Customer, Subscription
+from ..models import CheckoutSession, Customer, Payment, SourceKind, Subscription
 from ..rules.entitlements import PAID_STATUSES
-from ..rules.snapshots import parse_checkout_session
+from ..rules.json_values import objects
+from ..rules.payment_snapshots import FAILED, PAID, parse_payment
+from ..rules.payments import is_counted
+from ..rules.snapshots import CheckoutSessionSnapshot, parse_checkout_session
+from ..rules.trials import fingerprint_of
 from ..stripe_api import request
-from ..sync import Cause, sync_subscription
+from ..sync import Cause, claim_card, close_sessions, sync_payment, sync_subscription
+from .setup import finish_setup
 
 _SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{1,200}")
 
@@ -27,7 +37,10 @@ class ReturnState:
     """What the visitor is told."""
 
     status: str
-    """`active`, `waiting` for Stripe, `open` (not paid), or `expired`."""
+    """`active`, `waiting` for Stripe, `open` (not paid), `expired`, `failed` (the bank refused a
+    debit), `refused` (a trial, which this card had before), or `saved` (a card)."""
+    mode: str = ""
+    """The session's: `subscription`, `payment` or `setup`; '' where Stripe did not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,39 +74,95 @@ def read_return(subscriber: Any, session_id: str) -> ReturnState:
     session = parse_checkout_session(answer.data)
     if session is None or session.id != session_id or session.customer_id != customer.stripe_id:
         raise CheckoutNotFoundError("There is no such checkout.")
-    if session.status in {"complete", "expired"}:
-        stored.update(status=session.status, open_for=None)
+    if session.status in {"complete", "expired"} and session.mode != "setup":
+        close_sessions(stored, session.status)
     if session.status != "complete":
-        return ReturnState(status=session.status if session.status == "open" else "expired")
-    if not session.subscription_id:
-        return ReturnState(status="waiting")
+        status = "open" if session.status == "open" else "expired"
+        return ReturnState(status=status, mode=session.mode)
+    settle = RETURNS.get(session.mode)
     try:
-        sync_subscription(session.subscription_id, cause=Cause(kind="checkout", id=session.id))
+        status = settle(customer, session, answer.data) if settle else "waiting"
     except (StripeUnavailableError, UnsettledError):
-        return ReturnState(status="waiting")
-    bought = Subscription.objects.filter(account="", stripe_id=session.subscription_id)
-    is_paid = bought.filter(customer=customer, status__in=PAID_STATUSES).exists()
-    return ReturnState(status="active" if is_paid else "waiting")
+        status = "waiting"
+    return ReturnState(status=status, mode=session.mode)
+
+
+def _subscribed(customer: Customer, session: CheckoutSessionSnapshot, data: dict[str, Any]) -> str:
+    if not session.subscription_id:
+        return "waiting"
+    cause = Cause(kind="checkout", id=session.id)
+    sync_subscription(session.subscription_id, cause=cause)
+    own = Subscription.objects.filter(
+        account="", stripe_id=session.subscription_id, customer=customer
+    )
+    if own.filter(status="trialing").exists():
+        _claim_cards(customer, cause=cause)
+    bought = own.filter(status__in=PAID_STATUSES).first()
+    if bought is None:
+        return "waiting"
+    return "refused" if bought.status == "trialing" and bought.is_trial_refused else "active"
+
+
+def _claim_cards(customer: Customer, *, cause: Cause) -> None:
+    """The cards that a trial was begun with: had somebody a trial with one of them before?"""
+    path = f"/v1/customers/{quote(str(customer.stripe_id), safe='')}/payment_methods"
+    for method in objects(request("get", path, {"limit": 100}).data):
+        claim_card(str(customer.stripe_id), fingerprint_of(method), cause=cause)
+
+
+def _paid(customer: Customer, session: CheckoutSessionSnapshot, data: dict[str, Any]) -> str:
+    found = parse_payment(data)
+    if found is None:
+        return "waiting"
+    sync_payment(found, cause=Cause(kind="checkout", id=session.id))
+    row = Payment.objects.select_related("customer").get(account="", stripe_id=session.id)
+    if row.status == FAILED:
+        return "failed"
+    return "active" if is_counted(row.purchase(), settings.payment_policy) else "waiting"
+
+
+def _saved(customer: Customer, session: CheckoutSessionSnapshot, data: dict[str, Any]) -> str:
+    row = CheckoutSession.objects.filter(
+        account="", stripe_id=session.id, customer=customer, mode="setup"
+    ).first()
+    if row is None:
+        raise CheckoutNotFoundError("There is no such checkout.")
+    return "saved" if finish_setup(customer, row, data) else "waiting"
+
+
+RETURNS: dict[str, Callable[[Customer, CheckoutSessionSnapshot, dict[str, Any]], str]] = {
+    "subscription": _subscribed,
+    "payment": _paid,
+    "setup": _saved,
+}
+"""By the session's mode: store what was bought, and say what became of it."""
 
 
 def status_of(subscriber: Any, *, session_id: str = "") -> BillingStatus:
     """What a subscriber has now, from the database alone; two queries, three with a session.
 
-    With the id of a Checkout Session of theirs, they are active once that one is complete.
+    With the id of a Checkout Session of theirs, they are active once what it sold is paid for.
     """
-    is_active = Subscription.objects.filter(
-        customer__account="",
-        customer__subscriber=subscriber,
-        customer__is_deleted=False,
-        status__in=PAID_STATUSES,
-    ).exists()
+    is_active = _has_bought(subscriber)
     if is_active and session_id:
-        is_active = _is_complete(subscriber, session_id)
+        is_active = _is_settled(subscriber, session_id)
     return BillingStatus(is_active=is_active, features=entitlements(subscriber))
 
 
-def _is_complete(subscriber: Any, session_id: str) -> bool:
+def _has_bought(subscriber: Any) -> bool:
+    """Whether a subscription runs, or a one-off payment has been paid."""
+    subscriptions = Subscription.objects.filter(
+        customer=OuterRef("pk"), status__in=PAID_STATUSES
+    ).exclude(status="trialing", is_trial_refused=True)
+    payments = current(customer=OuterRef("pk"), source_kind=SourceKind.PAYMENT)
+    own = Customer.objects.filter(account="", subscriber=subscriber, is_deleted=False)
+    return own.filter(Exists(subscriptions) | Exists(payments)).exists()
+
+
+def _is_settled(subscriber: Any, session_id: str) -> bool:
     if not _SESSION_ID.fullmatch(session_id):
         return False
     own = CheckoutSession.objects.filter(account="", customer__subscriber=subscriber)
-    return own.filter(stripe_id=session_id, status="complete").exists()
+    paid = Payment.objects.filter(account="", stripe_id=OuterRef("stripe_id"), status=PAID)
+    settled = ~Q(mode="payment") | Exists(paid)
+    return own.filter(settled, stripe_id=session_id, status="complete").exists()

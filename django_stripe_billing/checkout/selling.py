@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from django.db.models import Q
+
 from ..conf import settings
 from ..exceptions import PriceNotSoldError, QuantityError
 from ..models import Price
+from ..rules.catalog import access_days_of
 
 _DIGITS = re.compile(r"[0-9]{1,12}")
 
@@ -14,8 +17,8 @@ _DIGITS = re.compile(r"[0-9]{1,12}")
 def sold_prices() -> list[Price]:
     """The prices that a subscriber may buy, with their products and features; three queries.
 
-    Recurring and licensed, active as their product is, not withheld by `sellable = false`, and
-    named by a lookup key, or by STRIPE_BILLING["PRICES"] where that is set.
+    Recurring and licensed, or paid once; active as their product is, not withheld by
+    `sellable = false`, and named by a lookup key, or by STRIPE_BILLING["PRICES"] where that is set.
     """
     rows = (
         Price.objects.filter(
@@ -24,13 +27,12 @@ def sold_prices() -> list[Price]:
             is_deleted=False,
             product__active=True,
             product__is_deleted=False,
-            type="recurring",
-            usage_type="licensed",
         )
+        .filter(Q(type="recurring", usage_type="licensed") | Q(type="one_time"))
         .select_related("product")
         .prefetch_related("product__product_features__feature")
     )
-    return [price for price in rows if _is_listed(price) and price.terms.is_sellable]
+    return [price for price in rows if _is_listed(price) and _is_sellable(price)]
 
 
 def find_price(name: str) -> Price:
@@ -61,3 +63,9 @@ def _is_listed(price: Price) -> bool:
     if settings.PRICES is None:
         return bool(price.lookup_key)
     return not {price.lookup_key, price.stripe_id}.isdisjoint(set(settings.PRICES) - {""})
+
+
+def _is_sellable(price: Price) -> bool:
+    """Not one whose days of access nobody can read: it would be paid for, and grant nothing."""
+    is_readable = price.is_recurring or access_days_of(price.product.metadata) != 0
+    return price.terms.is_sellable and is_readable

@@ -21,12 +21,22 @@ from ..exceptions import (
     UnsettledError,
 )
 from ..models import CheckoutSession, Customer, Price
+from ..rules.catalog import PriceTerms, access_days_of
 from ..rules.json_values import metadata
+from ..rules.payment_snapshots import FOR_GOOD, SOLD_DAYS
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import pages
 from ..stripe_api import request as call
-from ..sync import Cause, sync_customer, sync_customer_subscriptions
+from ..sync import (
+    Cause,
+    claim_trial,
+    close_sessions,
+    sync_customer,
+    sync_customer_payments,
+    sync_customer_subscriptions,
+)
 from .binding import bind_customer
+from .owning import refuse_second_purchase
 from .selling import check_quantity, find_price
 
 LONGEST_LIFE = timedelta(hours=24)
@@ -45,14 +55,17 @@ def start_checkout(
 
     `price` is a lookup key or a Stripe id, `quantity` a number or its digits. Whoever asks again
     while a session is open gets that session. Raises PriceNotSoldError, QuantityError,
-    AlreadySubscribedError when they have a live subscription to the product, and StripeError.
+    AlreadySubscribedError when they have a live subscription to the product, AlreadyOwnedError when
+    they have bought it for good, and StripeError.
     https://docs.stripe.com/api/checkout/sessions/create
     """
     sold = find_price(price)
     number = check_quantity(sold, quantity)
-    customer = _current_customer(subscriber)
+    customer = _current_customer(subscriber, sold)
     for _attempt in range(ATTEMPTS):
-        _refuse_second_subscription(customer, sold)
+        (_refuse_second_subscription if sold.is_recurring else refuse_second_purchase)(
+            customer, sold
+        )
         row, is_new = _claim(customer, sold, number)
         try:
             url = _open(request, row, sold, number, is_new=is_new)
@@ -60,23 +73,25 @@ def start_checkout(
             if error.param != "customer":
                 raise
             sync_customer(customer, cause=Cause(kind="checkout"))  # was it deleted in Stripe?
-            customer = _current_customer(subscriber)
+            customer = _current_customer(subscriber, sold)
             continue
         if url:
             return url
     raise UnsettledError("The checkout kept changing while it was opened; try again.")
 
 
-def _current_customer(subscriber: Any) -> Customer:
-    """The subscriber's customer, with its subscriptions read from Stripe just now."""
+def _current_customer(subscriber: Any, price: Price) -> Customer:
+    """The subscriber's customer, with what they have of the price's kind read from Stripe just now:
+    a webhook may have been lost."""
     cause = Cause(kind="checkout")
+    sync = sync_customer_subscriptions if price.is_recurring else sync_customer_payments
     customer = bind_customer(subscriber)
     try:
-        sync_customer_subscriptions(str(customer.stripe_id), cause=cause)
+        sync(str(customer.stripe_id), cause=cause)
     except StripeObjectMissingError:
         sync_customer(customer, cause=cause)  # deleted in Stripe, and we were not told
         customer = bind_customer(subscriber)
-        sync_customer_subscriptions(str(customer.stripe_id), cause=cause)
+        sync(str(customer.stripe_id), cause=cause)
     return customer
 
 
@@ -99,12 +114,20 @@ def _claim(customer: Customer, price: Price, quantity: int) -> tuple[CheckoutSes
                     open_for=customer,
                     price_id=price.stripe_id,
                     quantity=quantity,
-                    mode="subscription",
+                    mode="subscription" if price.is_recurring else "payment",
                 )
+                if price.is_recurring and _has_trial(price, customer) and claim_trial(row):
+                    row.trial_days = price.terms.trial_days
+                    row.save(update_fields=["trial_days"])
                 return row, True
         except IntegrityError:  # another tab was faster, and may have closed its row since
             continue
     raise UnsettledError("Checkouts kept opening and closing in other tabs; try again.")
+
+
+def _has_trial(price: Price, customer: Customer) -> bool:
+    """Whether the price has one, for somebody who never had a subscription here."""
+    return price.terms.trial_days > 0 and not customer.subscriptions.exists()
 
 
 def _open(
@@ -114,7 +137,8 @@ def _open(
 
     What is in the way is expired and closed, so that the next attempt finds room.
     """
-    if not is_new and row.created_at < timezone.now() - LONGEST_LIFE:
+    is_old = not is_new and row.created_at < timezone.now() - LONGEST_LIFE
+    if is_old and not (row.trial_days and row.stripe_id):  # was its trial begun? Stripe knows
         _close(row, "expired")
         return ""
     if row.stripe_id is None and (is_new or not _find(row)):
@@ -126,7 +150,10 @@ def _open(
     if session.get("status") != "open":
         _close(row, str(session.get("status") or "expired"))
         if session.get("status") == "complete":
-            sync_customer_subscriptions(str(row.customer.stripe_id), cause=Cause(kind="checkout"))
+            bought = (
+                sync_customer_payments if row.mode == "payment" else sync_customer_subscriptions
+            )
+            bought(str(row.customer.stripe_id), cause=Cause(kind="checkout"))
         return ""
     if (row.price_id, row.quantity) == (price.stripe_id, quantity):
         return str(session.get("url") or "")
@@ -142,10 +169,7 @@ def _open(
 
 def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
     """Create the row's session in Stripe, or get the one that was created under its key."""
-    terms = Price.objects.select_related("product").get(account="", stripe_id=row.price_id).terms
-    subscription_data: dict[str, Any] = {}
-    if terms.trial_days and not row.customer.subscriptions.exists():
-        subscription_data["trial_period_days"] = terms.trial_days
+    price = Price.objects.select_related("product").get(account="", stripe_id=row.price_id)
     back = request.build_absolute_uri(reverse("stripe_billing:checkout_return"))
     params: dict[str, Any] = {
         "mode": row.mode,
@@ -155,8 +179,8 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
         "cancel_url": request.build_absolute_uri(settings.PRICING_URL),
         "metadata": {CHECKOUT: str(row.pk)},
     }
-    if subscription_data:
-        params["subscription_data"] = subscription_data
+    params.update(_purchase(row, price) if row.mode == "payment" else _trial(row, price.terms))
+    params.update(_taxes())
     try:
         answer = call(
             "post",
@@ -172,10 +196,45 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
     except StripeError as error:
         _close(row, "failed")
         if error.is_idempotency_conflict:
-            return {}  # the first request had another host or trial: that session is never shown
+            return {}  # the first request had another host: that session is never shown
         raise
     _take(row, answer.data)
     return answer.data
+
+
+def _taxes() -> dict[str, Any]:
+    """What STRIPE_BILLING asks of Checkout for taxes.
+
+    Both need the customer's address or name, which only Checkout knows: it writes them back.
+    https://docs.stripe.com/tax/checkout
+    """
+    params: dict[str, Any] = {}
+    if settings.AUTOMATIC_TAX:
+        params["automatic_tax"] = {"enabled": True}
+        params["customer_update"] = {"address": "auto"}
+    if settings.TAX_ID_COLLECTION:
+        params["tax_id_collection"] = {"enabled": True}
+        params["customer_update"] = {**params.get("customer_update", {}), "name": "auto"}
+    return params
+
+
+def _purchase(row: CheckoutSession, price: Price) -> dict[str, Any]:
+    """What a session in `payment` mode has besides: the days that are sold, kept at Stripe, so that
+    a change of the catalog changes nothing for who has bought."""
+    days = access_days_of(price.product.metadata)
+    metadata = {CHECKOUT: str(row.pk), SOLD_DAYS: FOR_GOOD if days is None else str(days)}
+    return {"metadata": metadata, "payment_intent_data": {"metadata": metadata}}
+
+
+def _trial(row: CheckoutSession, terms: PriceTerms) -> dict[str, Any]:
+    """What a session with a trial has besides. https://docs.stripe.com/payments/checkout/free-trials"""
+    if not row.trial_days:
+        return {}
+    data: dict[str, Any] = {"trial_period_days": row.trial_days}
+    if not terms.is_trial_without_card:
+        return {"subscription_data": data}
+    data["trial_settings"] = {"end_behavior": {"missing_payment_method": terms.trial_end}}
+    return {"subscription_data": data, "payment_method_collection": "if_required"}
 
 
 def _find(row: CheckoutSession) -> bool:
@@ -206,4 +265,4 @@ def _path(row: CheckoutSession) -> str:
 
 
 def _close(row: CheckoutSession, status: str) -> None:
-    CheckoutSession.objects.filter(pk=row.pk).update(status=status, open_for=None)
+    close_sessions(CheckoutSession.objects.filter(pk=row.pk), status)

@@ -3,20 +3,28 @@
 from .catalog import Feature, Price, Product, ProductFeature
 from .checkout import CheckoutSession
 from .customers import Customer
+from .emails import EmailMessage
 from .entitlements import Entitlement, EntitlementChange, SourceKind
 from .events import Event
+from .invoices import Invoice
+from .payments import Payment, PaymentItem
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
 from .subscriptions import Subscription, SubscriptionItem
+from .trials import TrialUse
 from .usage import UsageRecord
 
 __all__ = [
     "CheckoutSession",
     "Customer",
     "Drift",
+    "EmailMessage",
     "Entitlement",
     "EntitlementChange",
     "Event",
     "Feature",
+    "Invoice",
+    "Payment",
+    "PaymentItem",
     "Price",
     "Product",
     "ProductFeature",
@@ -25,5 +33,6 @@ __all__ = [
     "SourceKind",
     "Subscription",
     "SubscriptionItem",
+    "TrialUse",
     "UsageRecord",
 ]

@@ -37,6 +37,9 @@ class CheckoutSession(models.Model):
     price_id = models.CharField(_("price"), max_length=255)
     quantity = models.PositiveIntegerField(_("quantity"), default=1)
     mode = models.CharField(_("mode"), max_length=16)
+    trial_days = models.PositiveIntegerField(
+        _("days of trial"), default=0, help_text=_("What was promised when it was opened.")
+    )
     status = models.CharField(
         _("status"), max_length=16, default="open", help_text=_("open, complete or expired")
     )

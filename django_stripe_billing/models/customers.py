@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import subscriber_model
+from ..rules.payment_methods import PaymentMethodSnapshot
 from .mirrored import MirroredModel
 
 
@@ -46,6 +47,42 @@ class Customer(MirroredModel):
         _("deleted"), default=False, help_text=_("Deleted in Stripe; never comes back.")
     )
     test_clock_id = models.CharField(_("test clock"), max_length=255, blank=True, default="")
+    balance = models.BigIntegerField(
+        _("balance"), default=0, help_text=_("In minor units; negative is credit.")
+    )
+    currency = models.CharField(_("currency"), max_length=3, blank=True, default="")
+    default_payment_method_id = models.CharField(
+        _("default payment method"), max_length=255, blank=True, default=""
+    )
+    payment_method_id = models.CharField(
+        _("payment method on file"),
+        max_length=255,
+        blank=True,
+        default="",
+        help_text=_("The one of which the following is known."),
+        db_index=True,
+    )
+    payment_method_type = models.CharField(_("type"), max_length=32, blank=True, default="")
+    payment_method_brand = models.CharField(_("brand"), max_length=64, blank=True, default="")
+    payment_method_last4 = models.CharField(_("last four"), max_length=4, blank=True, default="")
+    payment_method_exp_month = models.PositiveSmallIntegerField(
+        _("expires in month"), null=True, blank=True
+    )
+    payment_method_exp_year = models.PositiveSmallIntegerField(
+        _("expires in year"), null=True, blank=True
+    )
+    payment_method_observed = models.BigIntegerField(
+        _("payment method observed"),
+        default=-1,
+        editable=False,
+        help_text=_("The second of Stripe's clock at which it was so."),
+    )
+    payment_method_heard = models.BigIntegerField(
+        _("payment methods heard of"),
+        default=-1,
+        editable=False,
+        help_text=_("The second of the newest event about any of the customer's payment methods."),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -64,3 +101,36 @@ class Customer(MirroredModel):
 
     def __str__(self) -> str:
         return self.stripe_id or f"customer {self.pk}"
+
+    @property
+    def credit(self) -> int:
+        """What the next invoices will use up, in minor units."""
+        return max(0, -self.balance)
+
+    @property
+    def is_payment_method_known(self) -> bool:
+        """Something is on file, and it is the default where there is one."""
+        wanted = self.default_payment_method_id or self.payment_method_id
+        return bool(wanted and self.payment_method_id == wanted and self.payment_method_type)
+
+    def take_payment_method(self, method: PaymentMethodSnapshot | None, *, observed: int) -> None:
+        """Fill in what is on file, None for nothing; the caller saves PAYMENT_METHOD_FIELDS."""
+        self.payment_method_id = method.id if method else ""
+        self.payment_method_type = method.type if method else ""
+        self.payment_method_brand = method.brand if method else ""
+        self.payment_method_last4 = method.last4 if method else ""
+        self.payment_method_exp_month = method.exp_month if method else None
+        self.payment_method_exp_year = method.exp_year if method else None
+        self.payment_method_observed = observed
+
+
+PAYMENT_METHOD_FIELDS = [
+    "payment_method_id",
+    "payment_method_type",
+    "payment_method_brand",
+    "payment_method_last4",
+    "payment_method_exp_month",
+    "payment_method_exp_year",
+    "payment_method_observed",
+    "payment_method_heard",
+]

@@ -15,6 +15,7 @@ class SourceKind(models.TextChoices):
     """Where an entitlement comes from. Another provider later is one more kind."""
 
     SUBSCRIPTION = "subscription", _("subscription")
+    PAYMENT = "payment", _("payment")
 
 
 class Entitlement(models.Model):
@@ -32,7 +33,9 @@ class Entitlement(models.Model):
     )
     source_kind = models.CharField(_("source"), max_length=16, choices=SourceKind)
     source_id = models.CharField(
-        _("source id"), max_length=255, help_text=_("The subscription's Stripe id.")
+        _("source id"),
+        max_length=255,
+        help_text=_("The Stripe id of the subscription, or of the payment's checkout session."),
     )
     subscription = models.ForeignKey(
         Subscription,

@@ -43,6 +43,9 @@ class ReconcileRun(models.Model):
     beat_at = models.DateTimeField(_("last sign of life"), default=timezone.now)
     is_applying = models.BooleanField(_("repairs"), default=False)
     options = models.JSONField(_("options"), default=dict)
+    next_turn = models.FloatField(
+        default=0.0, editable=False, help_text=_("When the next call may be made, shared.")
+    )
     resumed = models.PositiveIntegerField(_("times resumed"), default=0)
     created_before = models.BigIntegerField(
         _("window"),
@@ -79,6 +82,11 @@ class ReconcileRun(models.Model):
     def is_complete(self) -> bool:
         """Everything was listed and compared."""
         return self.state == self.State.COMPLETE
+
+    @property
+    def drift_repaired(self) -> int:
+        """How much of what was found is left no more."""
+        return max(self.drift_found - self.drift_left, 0)
 
 
 class ReconcileWindow(models.Model):
@@ -167,8 +175,24 @@ class Drift(models.Model):
         return f"{self.kind} {self.object_id}"
 
     @property
+    def kind_in_words(self) -> str:
+        return self.kind.replace("_", " ")
+
+    @property
     def sentence(self) -> str:
         return MEANINGS[Kind(self.kind)].sentence if self.kind in MEANINGS else self.kind
+
+    @property
+    def is_repairable(self) -> bool:
+        """The app can repair it; else a person decides."""
+        return self.kind in MEANINGS and bool(MEANINGS[Kind(self.kind)].repair)
+
+    @property
+    def what_next(self) -> str:
+        """What a repair does about it, or what a person must do."""
+        if self.kind not in MEANINGS:
+            return ""
+        return MEANINGS[Kind(self.kind)].repair or MEANINGS[Kind(self.kind)].advice
 
     @property
     def is_left(self) -> bool:

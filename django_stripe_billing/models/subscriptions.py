@@ -42,6 +42,11 @@ class Subscription(MirroredModel):
         _("latest invoice"), max_length=255, blank=True, default=""
     )
     test_clock_id = models.CharField(_("test clock"), max_length=255, blank=True, default="")
+    is_trial_refused = models.BooleanField(
+        _("trial refused"),
+        default=False,
+        help_text=_("Its card had a trial before: it grants nothing until it is paid for."),
+    )
 
     class Meta:
         verbose_name = _("subscription")

@@ -5,9 +5,11 @@ from typing import Any
 from .options import ChangeLimit, Options
 from .report import Report, drift_data
 from .run import begin, discard, estimate, execute, resume
+from .single import DriftRepairs, repair_drift
 
 __all__ = [
     "ChangeLimit",
+    "DriftRepairs",
     "Options",
     "Report",
     "begin",
@@ -16,6 +18,7 @@ __all__ = [
     "estimate",
     "execute",
     "reconcile",
+    "repair_drift",
     "resume",
 ]
 

@@ -154,7 +154,7 @@ def _linked(entry: Drift) -> dict[str, Any]:
         "entry": entry,
         "amount": None if entry.amount is None else formatted(entry.amount, entry.currency),
         "admin_url": admin_url,
-        "stripe_url": _stripe_url(entry),
+        "stripe_url": stripe_url(entry),
     }
 
 
@@ -164,10 +164,11 @@ FOLDERS = {
     "prod_": "products",
     "price_": "prices",
     "evt_": "events",
+    "in_": "invoices",
 }
 
 
-def _stripe_url(entry: Drift) -> str:
+def stripe_url(entry: Drift) -> str:
     """Where Stripe's Dashboard shows the object; '' where it has none, as for a sandbox."""
     prefix = entry.object_id.partition("_")[0] + "_"
     if settings.api_base != STRIPE_API_BASE or prefix not in FOLDERS:

@@ -61,10 +61,15 @@ class Options:
     rate: float | None = None
     """Calls a second; None: 20 with a live key, 10 with a test key."""
     workers: int = 1
+    """Threads of this process, or tasks where the run is distributed."""
+    is_distributed: bool = False
+    """The windows are tasks of Django's task framework, or of the setting ENQUEUE."""
     allow_empty: bool = False
     """Go on although Stripe lists no subscription at all and the database does."""
     events: bool = False
     """Look for events that never arrived."""
+    payments: bool = False
+    """Compare one-off payments although none is known here, and nothing is sold that is one."""
     verify_features: int | None = None
     """How many customers to cross-check with Stripe's active entitlements; -1: all."""
 

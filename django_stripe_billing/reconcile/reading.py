@@ -1,4 +1,5 @@
-"""What is stored about the subscriptions of a page, as plain tuples: two queries, no model objects.
+"""What is stored about the subscriptions of a page, as plain tuples, no model objects: two queries,
+and one for the invoices of those that are `past_due`.
 
 The same tuple is made from Stripe's JSON. Two that are equal need no parsing; two that differ are
 only suspects, which `comparing` looks at with all care.
@@ -14,7 +15,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from ..models import Entitlement, SourceKind, Subscription
+from ..models import Entitlement, Invoice, SourceKind, Subscription
 from ..rules.entitlements import Term
 from ..rules.snapshots import SubscriptionItemSnapshot, SubscriptionSnapshot
 
@@ -44,6 +45,7 @@ _COLUMNS = (
     "pk",
     "customer_id",
     "customer__is_deleted",
+    "is_trial_refused",
     "stripe_id",
     "customer__stripe_id",
     "status",
@@ -67,7 +69,7 @@ _COLUMNS = (
     "items__current_period_start_at",
     "items__current_period_end_at",
 )
-_FIRST_SCALAR = 3
+_FIRST_SCALAR = 4
 _FIRST_ITEM = _FIRST_SCALAR + len(SCALARS)
 _TIMES = tuple(
     position for position, name in enumerate(_COLUMNS[:_FIRST_ITEM]) if name.endswith("_at")
@@ -81,12 +83,15 @@ class Row:
     pk: int
     customer_pk: int
     is_customer_deleted: bool
+    is_trial_refused: bool
     scalars: Key
     items: list[Key] = field(default_factory=list)
     held: dict[int, Term] = field(default_factory=dict)
     """By the feature's primary key."""
     is_held_elsewhere: bool = False
     """One of its entitlements is another customer's."""
+    unpaid_since: int | None = None
+    """In `past_due`, since when its oldest unpaid invoice waits; None while none is known."""
 
     @property
     def key(self) -> Key:
@@ -231,6 +236,7 @@ class PageReader:
             **{f"subscription__{name}": value for name, value in within.items()}
         )
         self._held = _Statement(held.order_by().values_list(*_HELD))
+        self._account = account
 
     def read(self, *, low: int, high: int) -> tuple[dict[str, Row], bool]:
         """The rows with created in [low, high] by Stripe id, and whether these are all."""
@@ -241,17 +247,26 @@ class PageReader:
             row = by_pk.get(values[0])
             if row is not None:
                 _hold(row, values)
+        _read_unpaid(rows, account=self._account)
         return rows, len(joined) < self._most
 
 
-def read_rows(subscriptions: QuerySet[Subscription], *, most: int) -> dict[str, Row]:
-    """Stored subscriptions by Stripe id; two queries."""
+def read_rows(subscriptions: QuerySet[Subscription], *, account: str, most: int) -> dict[str, Row]:
+    """Stored subscriptions of an account, by Stripe id; two queries, three with unpaid ones."""
     rows = _rows(_run(*_sql(subscriptions.order_by().values_list(*_COLUMNS)[:most])))
     by_pk = {row.pk: row for row in rows.values()}
     held = Entitlement.objects.filter(subscription_id__in=by_pk).order_by().values_list(*_HELD)
     for values in _run(*_sql(held)) if by_pk else ():
         _hold(by_pk[values[0]], values)
+    _read_unpaid(rows, account=account)
     return rows
+
+
+def _read_unpaid(rows: Mapping[str, Row], *, account: str) -> None:
+    """Fill in since when the subscriptions in `past_due` wait; one query, none without any."""
+    troubled = [stripe_id for stripe_id, row in rows.items() if row.scalars[2] == "past_due"]
+    for stripe_id, since in Invoice.objects.unpaid_since(troubled, account=account).items():
+        rows[stripe_id].unpaid_since = since
 
 
 _HELD = (
@@ -314,6 +329,7 @@ def _rows(joined: Iterable[tuple[Any, ...]]) -> dict[str, Row]:
                 pk=values[0],
                 customer_pk=values[1],
                 is_customer_deleted=bool(values[2]),
+                is_trial_refused=bool(values[3]),
                 scalars=tuple(scalars),
             )
         if values[_FIRST_ITEM] is not None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from ..models import Customer, Drift, ReconcileRun
 from ..rules.drift import Difference
 from ..stripe_api import without_secrets
+from ..sync import insert
 
 
 def drift_row(
@@ -46,10 +47,10 @@ def record(rows: Sequence[Drift]) -> list[Drift]:
         return []
     try:
         with transaction.atomic():
-            created = Drift.objects.bulk_create(rows)
+            insert(rows)
     except IntegrityError:
         return _record_again(rows)
-    return created if all(row.pk for row in created) else _stored(rows)
+    return list(rows) if all(row.pk for row in rows) else _stored(rows)
 
 
 def _record_again(rows: Sequence[Drift]) -> list[Drift]:

@@ -107,7 +107,7 @@ class Repairer:
         """Those whose rows and entitlements are now what the reading says."""
         keys = {reading.snapshot.id: key_of(reading.snapshot) for reading in readings}
         own = Subscription.objects.filter(account=self._options.account, stripe_id__in=keys)
-        rows = read_rows(own, most=len(keys) * MOST_ITEMS)
+        rows = read_rows(own, account=self._options.account, most=len(keys) * MOST_ITEMS)
         terms = read_terms(account=self._options.account)
         return {
             stripe_id

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
@@ -29,20 +28,20 @@ from ..rules.json_values import identifier
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import Pace, TokenBucket, counted_calls, paced, request, without_secrets
 from . import windows
+from .distributing import conduct, shared_pace
 from .events import MissedEvents
 from .features import FeatureCheck
 from .missing import MissingSubscriptions
 from .options import Options
 from .ownership import at_work, is_alive, this_process
 from .patience import Patience
+from .payments import Payments
+from .rates import default_rate
 from .report import UNKNOWN
 from .sweeps import Sweeps
-from .working import TakenOverError, WindowWorker
+from .working import Listener, work_windows
 
 logger = logging.getLogger("django_stripe_billing.reconcile")
-
-LIVE_RATE, TEST_RATE = 20.0, 10.0
-"""Calls a second. Stripe allows 25 on one endpoint, and 25 in all in test mode."""
 
 WINDOWS_PER_WORKER = 4
 
@@ -58,14 +57,6 @@ class Estimate:
     """How many are stored."""
     calls: int
     """About how many calls it takes: one for each hundred, and a few."""
-
-
-Listener = Callable[[int], None]
-"""Called with the number of subscriptions that were compared since the last call."""
-
-
-def default_rate() -> float:
-    return LIVE_RATE if settings.livemode else TEST_RATE
 
 
 def estimate(options: Options) -> Estimate:
@@ -116,7 +107,8 @@ def begin(options: Options) -> ReconcileRun:
     try:
         with transaction.atomic():
             run.save()
-            parts = options.workers * WINDOWS_PER_WORKER if options.workers > 1 else 1
+            is_split = options.workers > 1 or options.is_distributed
+            parts = options.workers * WINDOWS_PER_WORKER if is_split else 1
             windows.split(run, since=options.since, parts=1 if options.customer_id else parts)
     except IntegrityError:
         raise ReconcileRefusedError(_refusal(options.account)) from None
@@ -174,7 +166,7 @@ def execute(run: ReconcileRun, *, tell: Listener = lambda number: None) -> Recon
     """
     options = Options.from_json(run.options)
     started = time.monotonic()
-    pace = TokenBucket(rate=options.rate or default_rate())
+    pace = _pace(run, options)
     with at_work(run), paced(pace), counted_calls() as counter:
         try:
             if options.events:
@@ -182,7 +174,7 @@ def execute(run: ReconcileRun, *, tell: Listener = lambda number: None) -> Recon
             Sweeps(run, options, pace=pace).before()
             errors = _work(run, options, pace=pace, tell=tell)
             if not errors:
-                finish_comparison(run, options, pace=pace)
+                errors = finish_comparison(run, options, pace=pace)
         except KeyboardInterrupt:
             conclude(run, ["It was interrupted."], calls=counter["calls"], started=started)
             raise
@@ -194,13 +186,22 @@ def execute(run: ReconcileRun, *, tell: Listener = lambda number: None) -> Recon
     return run
 
 
-def finish_comparison(run: ReconcileRun, options: Options, *, pace: Pace) -> None:
-    """What comes after the windows: unlisted subscriptions, and what the database alone shows."""
+def _pace(run: ReconcileRun, options: Options) -> Pace:
+    if options.is_distributed:
+        return shared_pace(run, options)
+    return TokenBucket(rate=options.rate or default_rate())
+
+
+def finish_comparison(run: ReconcileRun, options: Options, *, pace: Pace) -> list[str]:
+    """What comes after the windows: unlisted subscriptions, one-off payments, and what the database
+    alone shows. Returns the errors that are of no window."""
     listed = run.windows.aggregate(total=Sum("listed"))["total"] or 0
     MissingSubscriptions(run, options, pace=pace).settle(listed=listed)
+    errors = Payments(run, options, pace=pace).compare()
     if options.verify_features is not None:
         FeatureCheck(run, options, pace=pace).look()
     Sweeps(run, options, pace=pace).after()
+    return errors
 
 
 def conclude(run: ReconcileRun, errors: list[str], *, calls: int, started: float) -> None:
@@ -238,6 +239,8 @@ def conclude(run: ReconcileRun, errors: list[str], *, calls: int, started: float
 
 
 def _end(run: ReconcileRun, state: str) -> None:
+    """Write the outcome; a worker of another process notices at its next checkpoint."""
+    run.windows.filter(state=ReconcileWindow.State.PENDING).update(claimed_by="")
     run.state, run.active_for, run.finished_at = state, None, timezone.now()
     run.save()
 
@@ -247,6 +250,8 @@ def _end(run: ReconcileRun, state: str) -> None:
 
 def _work(run: ReconcileRun, options: Options, *, pace: Pace, tell: Listener) -> list[str]:
     """Work through all windows with as many threads as asked for; returns the errors."""
+    if options.is_distributed:
+        return conduct(run, options, tell=tell)
     if options.workers == 1:
         return work_windows(run, options, pace=pace, tell=tell, owner=this_process())
     stopping, turn = threading.Event(), threading.Lock()
@@ -277,32 +282,6 @@ def _work(run: ReconcileRun, options: Options, *, pace: Pace, tell: Listener) ->
         except BaseException:
             stopping.set()
             raise
-
-
-def work_windows(
-    run: ReconcileRun,
-    options: Options,
-    *,
-    pace: Pace,
-    tell: Listener,
-    owner: str,
-) -> list[str]:
-    """Claim windows one after the other and work through them; returns the errors."""
-    errors: list[str] = []
-    while window := windows.claim(run, owner=owner):
-        worker = WindowWorker(run, window, options, owner=owner, pace=pace, tell=tell)
-        try:
-            worker.work()
-        except TakenOverError:
-            continue
-        except (BillingError, DatabaseError, InterfaceError) as error:
-            text = (
-                f"Stopped after {worker.listed:,} subscriptions of a window:"
-                f" {without_secrets(str(error))}"
-            )
-            windows.fail(window, text, owner=owner)
-            errors.append(text)
-    return errors
 
 
 # Before the first comparison

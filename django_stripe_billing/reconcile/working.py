@@ -50,6 +50,10 @@ MOST_MISSING = 1_000
 """Subscriptions of one page's range that Stripe does not list, before the run gives up."""
 
 
+Listener = Callable[[int], None]
+"""Called with the number of subscriptions that were compared since the last call."""
+
+
 class TakenOverError(BillingError):
     """Another worker goes on with the window: this one was silent for too long."""
 
@@ -204,7 +208,7 @@ class WindowWorker:
         elsewhere = [stripe_id for stripe_id in raw if stripe_id not in rows]
         if elsewhere:
             own = Subscription.objects.filter(account=self._account, stripe_id__in=elsewhere)
-            rows |= read_rows(own, most=MOST_ROWS)
+            rows |= read_rows(own, account=self._account, most=MOST_ROWS)
         return rows, are_all
 
     def _confirmed(self, suspects: list[dict[str, Any]], page: Page) -> list[Comparison]:
@@ -392,3 +396,29 @@ def _last_second(page: Page) -> int:
     if moment is None:
         raise StripeUnavailableError("Stripe's list does not say when its last row was created.")
     return moment
+
+
+def work_windows(
+    run: ReconcileRun,
+    options: Options,
+    *,
+    pace: Pace,
+    tell: Listener,
+    owner: str,
+) -> list[str]:
+    """Claim windows one after the other and work through them; returns the errors."""
+    errors: list[str] = []
+    while window := windows.claim(run, owner=owner):
+        worker = WindowWorker(run, window, options, owner=owner, pace=pace, tell=tell)
+        try:
+            worker.work()
+        except TakenOverError:
+            continue
+        except (BillingError, DatabaseError, InterfaceError) as error:
+            text = (
+                f"Stopped after {worker.listed:,} subscriptions of a window:"
+                f" {without_secrets(str(error))}"
+            )
+            windows.fail(window, text, owner=owner)
+            errors.append(text)
+    return errors

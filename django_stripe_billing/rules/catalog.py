@@ -1,4 +1,4 @@
-"""The terms of sale that live in Stripe's metadata: limits, quantity bounds, trials, grace."""
+"""The terms of sale that live in Stripe's metadata: limits, quantities, trials, grace, days."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ class Limit:
     """The limit counts for each unit of the subscription item's quantity."""
 
 
+TRIAL_ENDS = ("cancel", "pause", "create_invoice")
+"""https://docs.stripe.com/payments/checkout/free-trials"""
+
 NO_LIMIT = Limit(value=None)
 NOTHING = Limit(value=0)
 
@@ -38,6 +41,9 @@ class PriceTerms:
     quantity_max: int
     trial_days: int
     """0: no trial."""
+    is_trial_without_card: bool
+    trial_end: str
+    """What Stripe does when a trial ends and there is no card: one of TRIAL_ENDS."""
     is_sellable: bool
     """False when the catalog withholds the price from self-service checkout."""
 
@@ -70,6 +76,16 @@ def grace_days_of(metadata: Mapping[str, str]) -> int | None:
     return _days(metadata.get("grace_days"))
 
 
+def access_days_of(metadata: Mapping[str, str]) -> int | None:
+    """The days of access that a unit of a product is worth when it is bought once.
+
+    None: for good; 0: what stands there can't be read, so that nothing is sold or granted.
+    """
+    if "access_days" not in metadata:
+        return None
+    return _days(metadata["access_days"]) or 0
+
+
 def combine_rule_of(metadata: Mapping[str, str]) -> str:
     """How a feature's limits from several sources combine: `sum`, or `max` by default."""
     return "sum" if metadata.get("combine", "").strip().lower() == "sum" else "max"
@@ -85,12 +101,19 @@ def price_terms(product: Mapping[str, str], price: Mapping[str, str]) -> PriceTe
     highest = whole_number(terms.get("quantity_max", str(lowest)))
     if lowest is None or highest is None or not 1 <= lowest <= highest <= _MOST_UNITS:
         lowest = highest = 1
+    trial_end = terms.get("trial_end", "").strip().lower()
     return PriceTerms(
         quantity_min=lowest,
         quantity_max=highest,
         trial_days=_days(terms.get("trial_days")) or 0,
-        is_sellable=terms.get("sellable", "true").strip().lower() == "true",
+        is_trial_without_card=_is_true(terms.get("trial_without_card", "false")),
+        trial_end=trial_end if trial_end in TRIAL_ENDS else TRIAL_ENDS[0],
+        is_sellable=_is_true(terms.get("sellable", "true")),
     )
+
+
+def _is_true(text: str) -> bool:
+    return text.strip().lower() == "true"
 
 
 def _days(text: str | None) -> int | None:

@@ -1,4 +1,5 @@
-"""The difference between what is stored about a subscription and what Stripe says of it."""
+"""The difference between what is stored about a subscription or payment and what Stripe says of
+it."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from .entitlements import PAID_STATUSES, Term
+from .payment_snapshots import PaymentSnapshot
 from .snapshots import TERMINAL_STATUSES, SubscriptionSnapshot
 
 
@@ -34,6 +36,13 @@ class Kind(enum.StrEnum):
     PRICE_UNKNOWN = "price_unknown"
     FEATURE_UNKNOWN = "feature_unknown"
     FEATURE_DISAGREEMENT = "feature_disagreement"
+    INVOICE_DIFFERS = "invoice_differs"
+    PAYMENT_MISSING = "payment_missing"
+    PAYMENT_MISSING_AT_STRIPE = "payment_missing_at_stripe"
+    PAYMENT_STATUS = "payment_status"
+    PAYMENT_REFUNDED = "payment_refunded"
+    PAYMENT_DISPUTED = "payment_disputed"
+    PAYMENT_FIELDS = "payment_fields"
     EVENT_FAILED = "event_failed"
     EVENT_STUCK = "event_stuck"
     EVENT_MISSED = "event_missed"
@@ -51,7 +60,7 @@ class Meaning:
 
 
 _READ = "It is read from Stripe again, and what it grants is written anew."
-_GRANT = "What the subscription grants is written anew."
+_GRANT = "What the subscription or payment grants is written anew."
 
 MEANINGS: Mapping[Kind, Meaning] = {
     Kind.SUBSCRIPTION_MISSING_HERE: Meaning(
@@ -127,6 +136,30 @@ MEANINGS: Mapping[Kind, Meaning] = {
         advice="Look whether a feature was attached or removed in this period (Stripe waits for the"
         " next one); else run sync_catalog.",
     ),
+    Kind.INVOICE_DIFFERS: Meaning(
+        sentence="An open invoice differs, is not stored, or is not open any more.",
+        repair="It is stored as Stripe has it, and the grace that counts from it is written anew.",
+    ),
+    Kind.PAYMENT_MISSING: Meaning(
+        sentence="Stripe has a one-off payment that is not stored here.",
+        repair="It is stored, and what it grants is written.",
+    ),
+    Kind.PAYMENT_MISSING_AT_STRIPE: Meaning(
+        sentence="A one-off payment is stored here that Stripe does not have.",
+        repair="It is marked as missing, which ends what it granted.",
+    ),
+    Kind.PAYMENT_STATUS: Meaning(
+        sentence="Whether a one-off payment is paid differs.", repair=_READ
+    ),
+    Kind.PAYMENT_REFUNDED: Meaning(
+        sentence="What was refunded of a one-off payment differs.", repair=_READ
+    ),
+    Kind.PAYMENT_DISPUTED: Meaning(
+        sentence="Whether a one-off payment is disputed, and with what end, differs.", repair=_READ
+    ),
+    Kind.PAYMENT_FIELDS: Meaning(
+        sentence="Other stored fields of a one-off payment differ.", repair=_READ
+    ),
     Kind.EVENT_FAILED: Meaning(
         sentence="An event could not be processed, and Stripe has given it up or soon will.",
         repair="It is processed again.",
@@ -165,6 +198,19 @@ _FIELDS = (
     "test_clock_id",
 )
 
+_PAYMENT_FIELDS = (
+    "customer_id",
+    "payment_intent_id",
+    "charge_id",
+    "amount",
+    "currency",
+    "charged_at",
+    "sold_days",
+    "livemode",
+    "created",
+    "items",
+)
+
 
 def subscription_drift(
     local: SubscriptionSnapshot | None, remote: SubscriptionSnapshot
@@ -186,6 +232,32 @@ def subscription_drift(
         for kind, here, stripe in views
         if here != stripe
     ]
+
+
+def payment_drift(local: PaymentSnapshot | None, remote: PaymentSnapshot) -> list[Difference]:
+    """What differs between the stored payment and Stripe's; empty when they are equal."""
+    if local is None or not local.status:
+        found = Kind.PAYMENT_MISSING
+        return [Difference(kind=found, here="nothing", stripe=_text(remote.status))]
+    views = [
+        (Kind.PAYMENT_STATUS, _text(local.status), _text(remote.status)),
+        (Kind.PAYMENT_REFUNDED, str(local.amount_refunded), str(remote.amount_refunded)),
+        (Kind.PAYMENT_DISPUTED, _text(local.dispute_status), _text(remote.dispute_status)),
+        (Kind.PAYMENT_FIELDS, _payment_fields(local, remote), _payment_fields(remote, local)),
+    ]
+    return [
+        Difference(kind=kind, here=here, stripe=stripe)
+        for kind, here, stripe in views
+        if here != stripe
+    ]
+
+
+def _payment_fields(one: PaymentSnapshot, other: PaymentSnapshot) -> str:
+    return _listed(
+        f"{name}={_text(getattr(one, name))}"
+        for name in _PAYMENT_FIELDS
+        if getattr(one, name) != getattr(other, name)
+    )
 
 
 def entitlement_drift(*, held: Mapping[str, Term], wanted: Mapping[str, Term]) -> list[Difference]:

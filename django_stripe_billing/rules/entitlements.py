@@ -39,6 +39,8 @@ class CatalogProduct:
     features: tuple[CatalogFeature, ...]
     grace_seconds: int | None
     """How long access outlives a failed payment; None: as the policy says."""
+    access_days: int | None = None
+    """The days that one unit of a one-off purchase is worth; None: for good; 0: unreadable."""
 
 
 Catalog = Mapping[str, CatalogProduct]
@@ -82,12 +84,16 @@ def wanted_entitlements(
     catalog: Catalog,
     policy: Policy,
     is_customer_deleted: bool = False,
+    unpaid_since: int | None = None,
+    is_trial_refused: bool = False,
 ) -> dict[str, Term]:
     """What a subscription grants, by Stripe feature id.
 
-    A status, price or product that we do not know grants nothing.
+    `unpaid_since` is when the grace of its oldest unpaid invoice began, in Unix seconds; None while
+    no such invoice is known. A status, price or product that we do not know grants nothing, and
+    neither does a trial that was refused, until it is paid for.
     """
-    if is_customer_deleted:
+    if is_customer_deleted or (is_trial_refused and subscription.status == "trialing"):
         return {}
     wanted: dict[str, Term] = {}
     for item in subscription.items:
@@ -95,11 +101,18 @@ def wanted_entitlements(
         if product is None or item.quantity == 0:
             continue
         for feature in product.features:
-            term = _term(subscription, item, product=product, feature=feature, policy=policy)
+            term = _term(
+                subscription,
+                item,
+                product=product,
+                feature=feature,
+                policy=policy,
+                unpaid_since=unpaid_since,
+            )
             if term is not None:
                 held = wanted.get(feature.feature_id)
                 wanted[feature.feature_id] = (
-                    term if held is None else _combine(held, term, rule=feature.combine)
+                    term if held is None else combine_terms(held, term, rule=feature.combine)
                 )
     return wanted
 
@@ -121,8 +134,11 @@ def _term(
     product: CatalogProduct,
     feature: CatalogFeature,
     policy: Policy,
+    unpaid_since: int | None,
 ) -> Term | None:
-    end = _end_of_access(subscription, item, product=product, policy=policy)
+    end = _end_of_access(
+        subscription, item, product=product, policy=policy, unpaid_since=unpaid_since
+    )
     if end is None:
         return None
     ends_at, reason = end
@@ -144,16 +160,18 @@ def _end_of_access(
     *,
     product: CatalogProduct,
     policy: Policy,
+    unpaid_since: int | None,
 ) -> tuple[int, str] | None:
     """When access through an item ends, and by which rule; None: there is none."""
     period_end = item.current_period_end
+    if unpaid_since is None:  # the invoice that is unpaid was made when its period began
+        unpaid_since = item.current_period_start
     if subscription.status in PAID_STATUSES and period_end is not None:
         reason = "trial" if subscription.status == "trialing" else "paid_period"
         ends_at = period_end + policy.leeway_seconds
-    elif subscription.status == "past_due" and item.current_period_start is not None:
-        # The unpaid invoice was made when the period that it bills began.
+    elif subscription.status == "past_due" and unpaid_since is not None:
         grace = policy.grace_seconds if product.grace_seconds is None else product.grace_seconds
-        reason, ends_at = "past_due_grace", item.current_period_start + grace
+        reason, ends_at = "past_due_grace", unpaid_since + grace
     else:
         return None
     if subscription.cancel_at is not None:
@@ -164,8 +182,8 @@ def _end_of_access(
     return ends_at, reason
 
 
-def _combine(first: Term, second: Term, *, rule: str) -> Term:
-    """Two items of one subscription that grant the same feature: the later end holds."""
+def combine_terms(first: Term, second: Term, *, rule: str) -> Term:
+    """Two items of one source that grant the same feature: the later end holds."""
     later = max(first, second, key=lambda term: _forever if term.ends_at is None else term.ends_at)
     return Term(
         ends_at=later.ends_at,

@@ -35,6 +35,11 @@ class Subject(enum.Enum):
     PRODUCT = "product"
     PRICE = "price"
     CHECKOUT_SESSION = "checkout.session"
+    INVOICE = "invoice"
+    UPCOMING_INVOICE = "upcoming invoice"
+    PAYMENT = "payment"
+    """The money of a one-off purchase: its charge, refunds and disputes."""
+    PAYMENT_METHOD = "payment_method"
     ENTITLEMENT_SUMMARY = "entitlements.active_entitlement_summary"
 
 
@@ -59,7 +64,41 @@ SUBJECTS = {
         f"checkout.session.{verb}": Subject.CHECKOUT_SESSION
         for verb in ("completed", "async_payment_succeeded", "async_payment_failed", "expired")
     },
+    **dict.fromkeys(
+        (
+            "charge.refunded",
+            "charge.refund.updated",
+            *(f"refund.{verb}" for verb in ("created", "updated", "failed")),
+            *(
+                f"charge.dispute.{verb}"
+                for verb in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
+            ),
+        ),
+        Subject.PAYMENT,
+    ),
     "entitlements.active_entitlement_summary.updated": Subject.ENTITLEMENT_SUMMARY,
+    **{
+        f"invoice.{verb}": Subject.INVOICE
+        for verb in (
+            "created",
+            "updated",
+            "deleted",
+            "finalized",
+            "finalization_failed",
+            "paid",
+            "payment_succeeded",
+            "payment_failed",
+            "payment_action_required",
+            "overdue",
+            "marked_uncollectible",
+            "voided",
+        )
+    },
+    "invoice.upcoming": Subject.UPCOMING_INVOICE,
+    **{
+        f"payment_method.{verb}": Subject.PAYMENT_METHOD
+        for verb in ("attached", "updated", "automatically_updated", "detached")
+    },
 }
 """Event type to subject. A type that is not here is stored and ignored."""
 
@@ -82,6 +121,8 @@ class EventSnapshot:
     customer_id: str
     is_thin: bool
     """It names its object and does not hold it."""
+    previous: JSONObject
+    """`previous_attributes`: what the change has changed, as it was before."""
 
     @property
     def subject(self) -> Subject | None:
@@ -131,6 +172,7 @@ def parse_event(data: object) -> EventSnapshot | None:
         object_id=object_id,
         customer_id=object_id if payload.get("object") == "customer" else customer_of(payload),
         is_thin=is_thin,
+        previous=mapping(mapping(event.get("data")).get("previous_attributes")),
     )
 
 

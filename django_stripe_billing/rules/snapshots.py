@@ -95,6 +95,10 @@ class CustomerSnapshot:
     created: int | None
     is_deleted: bool
     test_clock_id: str
+    balance: int = 0
+    """Minor units: negative is credit, which the next invoices use up."""
+    currency: str = ""
+    default_payment_method_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +241,11 @@ def parse_customer(data: object) -> CustomerSnapshot | None:
         created=second(source.get("created")),
         is_deleted=flag(source.get("deleted")),
         test_clock_id=identifier(source.get("test_clock")),
+        balance=integer(source.get("balance")) or 0,
+        currency=text(source.get("currency"), longest=3),
+        default_payment_method_id=identifier(
+            mapping(source.get("invoice_settings")).get("default_payment_method")
+        ),
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
 
-def of(price: dict[str, Any], quantity: int | None) -> int:
-    """What a quantity of a price costs for one whole period; None (metered, tiered) costs 0."""
+def of(price: dict[str, Any], quantity: int | Decimal | None) -> int:
+    """What a quantity of a price costs for one whole period; None (metered) and tiers cost 0."""
     if quantity is None or price["unit_amount_decimal"] is None:
         return 0
+    packages = price.get("transform_quantity")
+    if packages:
+        rounding = ROUND_CEILING if packages["round"] == "up" else ROUND_FLOOR
+        exact_packages = Decimal(quantity) / packages["divide_by"]
+        quantity = exact_packages.to_integral_value(rounding)
     exact = Decimal(price["unit_amount_decimal"]) * quantity
     return int(exact.to_integral_value(ROUND_HALF_UP))
 

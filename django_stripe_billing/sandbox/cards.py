@@ -74,6 +74,10 @@ DECLINES = {
 }
 """Error code and message by decline code."""
 
+HARD_DECLINES = {"lost_card", "stolen_card", "authentication_required"}
+"""After these the same card is not tried again.
+https://docs.stripe.com/billing/revenue-recovery/smart-retries"""
+
 
 def _declined(number: str, decline: str) -> Card:
     return Card(number=number, decline=decline, attaches=False)

@@ -111,7 +111,7 @@ class HttpDeliveries:
 
     def replay(self, event_id: str) -> bool:
         """Send an event again; whether there is such an event."""
-        event = self._engine.state.objects.get(event_id)
+        event = self._engine.find(event_id)
         if event is None:
             return False
         self._enqueue(event, is_repeat=True)
@@ -135,16 +135,16 @@ class HttpDeliveries:
             return [delivery.event for _, _, delivery in sorted(self._queue, key=_moment)]
 
     def _targets(self, event: StripeObject) -> list[Target]:
-        """Who is sent an event."""
-        notes = self._engine.state.notes
+        """Who is sent an event: the platform's endpoints."""
+        platform = self._engine.platform
         return self._own + [
             Target(
                 url=endpoint["url"],
-                secret=notes[endpoint["id"]]["secret"],
+                secret=platform.notes[endpoint["id"]]["secret"],
                 endpoint_id=endpoint["id"],
             )
-            for endpoint in self._engine.state.all("webhook_endpoint")
-            if webhook_endpoints.wants(self._engine, endpoint, event)
+            for endpoint in platform.all("webhook_endpoint")
+            if webhook_endpoints.wants(platform, endpoint, event)
         ]
 
     def _enqueue(self, event: StripeObject, *, is_repeat: bool = False) -> None:
@@ -200,7 +200,7 @@ class HttpDeliveries:
         if not delivery.target.endpoint_id:
             return True
         with self._engine.lock:
-            found = self._engine.state.objects.get(delivery.target.endpoint_id)
+            found = self._engine.platform.objects.get(delivery.target.endpoint_id)
             return found is not None and found["status"] == "enabled"
 
     def _post(self, delivery: Delivery) -> int:

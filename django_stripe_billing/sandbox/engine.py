@@ -9,6 +9,7 @@ import copy
 import json
 import re
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -25,11 +26,13 @@ from .resources import (
     INCLUDE,
     ROUTES,
     checkout_completion,
+    dunning,
     payment_attempts,
     setup_intents,
     test_clocks,
 )
 from .resources.events import build_event
+from .resources.payment_attempts import Outcome
 from .routes import Call, match
 from .state import State, StripeObject
 
@@ -39,6 +42,7 @@ RETRY_DAYS = (3, 5, 7)
 EndOfDunning = Literal["cancel", "unpaid", "past_due", "pause"]
 
 _KEY = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{4,}")
+_ACCOUNT = re.compile(r"acct_[A-Za-z0-9]+")
 _VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?(;.*)?")
 
 
@@ -58,7 +62,7 @@ class Response:
 
 
 class Engine:
-    """One Stripe sandbox account."""
+    """One Stripe sandbox account, and those that are connected to it."""
 
     def __init__(
         self,
@@ -87,8 +91,11 @@ class Engine:
     def reset(self) -> None:
         """Forget everything but the subscribers."""
         with self.lock:
-            self.state = State(seed=self._seed, opened_at=int(self.clock.now()))
-            self.keys = Keys()
+            self.platform = State(seed=self._seed, opened_at=int(self.clock.now()))
+            self.account = ""
+            """The connected account that the present work is about; empty: the platform itself."""
+            self._states = {"": self.platform}
+            self._keys: defaultdict[str, Keys] = defaultdict(Keys)
             self.faults: list[Fault] = []
             self.requests: list[tuple[str, str]] = []
             self.events: list[StripeObject] = []
@@ -96,6 +103,44 @@ class Engine:
             self._moment: int | None = None
             self._request_id: str | None = None
             self._idempotency_key: str | None = None
+
+    @property
+    def state(self) -> State:
+        """What the account that the present work is about knows."""
+        return self._states[self.account]
+
+    @property
+    def accounts(self) -> list[str]:
+        """The platform (the empty id) and its connected accounts."""
+        return list(self._states)
+
+    @contextmanager
+    def on_account(self, account: str) -> Iterator[None]:
+        """Work for a connected account, which is opened at its first use, or for the platform."""
+        if account == self.platform.account_id:
+            account = ""
+        if account not in self._states:
+            self._states[account] = State(
+                seed=f"{self._seed} {account}",
+                account_id=account,
+                opened_at=int(self.clock.now()),
+            )
+        held, self.account = self.account, account
+        try:
+            yield
+        finally:
+            self.account = held
+
+    def account_of(self, object_id: str) -> str:
+        """Whose an object is; of an unknown one: whoever the present work is about."""
+        return next(
+            (
+                account
+                for account, state in self._states.items()
+                if object_id in state.objects or object_id in state.deleted
+            ),
+            self.account,
+        )
 
     @property
     def now(self) -> int:
@@ -146,12 +191,18 @@ class Engine:
         params: Mapping[str, Any] | None = None,
         *,
         idempotency_key: str = "",
+        account: str = "",
     ) -> Any:
-        """A request from plain data; the answer as plain data. Raises SandboxError."""
+        """A request from plain data; the answer as plain data. Raises SandboxError.
+
+        `account` acts as that connected account; without it, as the present work does.
+        """
         encoded = form.encode(params or {})
         headers = {"Authorization": "Bearer sk_test_sandbox", "Stripe-Version": API_VERSION}
         if idempotency_key:
             headers["Idempotency-Key"] = idempotency_key
+        if account:
+            headers["Stripe-Account"] = account
         with self.lock, self._telling():
             in_query = method != "POST"
             response = self._answer(
@@ -179,13 +230,24 @@ class Engine:
         self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]
     ) -> Response:
         self._run_due()
+        with self.on_account(self._acted_for(headers)):
+            return self._answer_for_account(method, path, query, body, headers)
+
+    def _acted_for(self, headers: Mapping[str, str]) -> str:
+        named = headers.get("stripe-account", "")
+        return named if _ACCOUNT.fullmatch(named) else self.account
+
+    def _answer_for_account(
+        self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]
+    ) -> Response:
+        keys = self._keys[self.account]
         self._request_id = self.state.new_id("req_")
         key = headers.get("idempotency-key", "") if method == "POST" else ""
         self._idempotency_key = key or None
         request = (method, path, body)
         try:
             self._authorise(headers)
-            if key and (kept := self.keys.recall(key, request, now=self.clock.now())):
+            if key and (kept := keys.recall(key, request, now=self.clock.now())):
                 return self._response(kept.status, kept.body, replayed=True)
             status, data = 200, self._operate(method, path, query, body, headers)
         except SandboxError as error:
@@ -198,7 +260,7 @@ class Engine:
         response = self._response(status, encoded)
         self._request_id = None
         if key and status not in {401, 409, 429}:
-            self.keys.remember(key, request, status=status, body=encoded, now=self.clock.now())
+            keys.remember(key, request, status=status, body=encoded, now=self.clock.now())
         return response
 
     def _operate(
@@ -225,6 +287,14 @@ class Engine:
                 "Invalid API Key provided: the sandbox takes sk_test_ and rk_test_ keys.",
                 status=401,
             )
+        account = headers.get("stripe-account")
+        if account is not None and not _ACCOUNT.fullmatch(account):
+            raise InvalidParameterError(
+                f"The provided key does not have access to account '{account}' (or that account"
+                " does not exist).",
+                status=403,
+                code="account_invalid",
+            )
         version = headers.get("stripe-version")
         if version is not None and not _VERSION.fullmatch(version):
             raise InvalidParameterError(f"Invalid Stripe API version: {version}")
@@ -244,6 +314,8 @@ class Engine:
             "Request-Id": self._request_id or "",
             "Stripe-Version": self.api_version,
         }
+        if self.account:
+            headers["Stripe-Account"] = self.account
         if replayed:
             headers["Idempotent-Replayed"] = "true"
         return Response(status=status, headers=headers, body=body)
@@ -261,7 +333,7 @@ class Engine:
         key = headers.get("idempotency-key", "")
         if key and method == "POST" and fault.status >= 500:
             request = (method, path, body)
-            self.keys.remember(
+            self._keys[self._acted_for(headers)].remember(
                 key, request, status=fault.status, body=encoded, now=self.clock.now()
             )
         return self._response(fault.status, encoded)
@@ -298,7 +370,7 @@ class Engine:
         """
         with self.lock, self._telling():
             self._run_due()
-            with self.on_clock_of(about):
+            with self.on_account(self.account_of(about)), self.on_clock_of(about):
                 yield
 
     def authenticate(self, intent_id: str, *, succeeds: bool = True) -> StripeObject:
@@ -313,6 +385,10 @@ class Engine:
                 outcome = payment_attempts.authenticate(self, intent_id, succeeds=succeeds)
                 intent = outcome.intent
             return copy.deepcopy(intent)
+
+    def payment_decided(self, invoice_id: str, outcome: Outcome) -> None:
+        """What became of the payment intent of an invoice, other than by charging the invoice."""
+        dunning.payment_decided(self, invoice_id, outcome)
 
     def settle(self, intent_id: str, *, succeeds: bool | None = None) -> None:
         """Decide a delayed payment now: as its test account does, or as it is told."""
@@ -362,10 +438,14 @@ class Engine:
         if previous:
             self.emit(event_type, obj, previous=previous)
 
+    def find(self, object_id: str) -> StripeObject | None:
+        """An object, whosever it is."""
+        return self._states[self.account_of(object_id)].objects.get(object_id)
+
     def mark_delivered(self, event_id: str) -> None:
         """One more endpoint has taken the event."""
         with self.lock:
-            event = self.state.objects.get(event_id)
+            event = self.find(event_id)
             if event is not None and event["pending_webhooks"] > 0:
                 event["pending_webhooks"] -= 1
 
@@ -375,8 +455,10 @@ class Engine:
             pass
 
     def _run_due(self) -> None:
-        self.walk(None, until=int(self.clock.now()))
-        test_clocks.finish_advancing(self)
+        for account in self.accounts:
+            with self.on_account(account):
+                self.walk(None, until=int(self.clock.now()))
+                test_clocks.finish_advancing(self)
 
     def walk(self, test_clock: str | None, *, until: int) -> None:
         """Let happen what is due on a clock, each thing at its own moment and in order."""

@@ -51,7 +51,7 @@ def decline(engine: Engine, deliveries: HttpDeliveries, given: Given) -> dict[st
 
 def dispute(engine: Engine, deliveries: HttpDeliveries, given: Given) -> dict[str, Any]:
     """The cardholder disputes a `charge`."""
-    with engine.acting():
+    with engine.acting(given["charge"]):
         charge = engine.state.get("charge", given["charge"], param="charge", status=400)
         opened = disputes.open_dispute(engine, charge, reason=given.get("reason", "fraudulent"))
         return {"dispute": opened["id"]}
@@ -60,21 +60,23 @@ def dispute(engine: Engine, deliveries: HttpDeliveries, given: Given) -> dict[st
 def decide(engine: Engine, deliveries: HttpDeliveries, given: Given) -> dict[str, Any]:
     """The bank decides a `dispute`: `is_won` or not."""
     is_won = given["is_won"] in {True, "true"}
-    with engine.acting():
+    with engine.acting(given["dispute"]):
         return {"status": disputes.decide(engine, given["dispute"], is_won=is_won)["status"]}
 
 
 def refund(engine: Engine, deliveries: HttpDeliveries, given: Given) -> dict[str, Any]:
     """Give back a `charge`, all that is left or an `amount`."""
     params = {name: given[name] for name in ("charge", "amount") if given.get(name)}
-    return {"refund": engine.call("POST", "/v1/refunds", params)["id"]}
+    account = engine.account_of(given["charge"])
+    return {"refund": engine.call("POST", "/v1/refunds", params, account=account)["id"]}
 
 
 def settle(engine: Engine, deliveries: HttpDeliveries, given: Given) -> dict[str, Any]:
     """Decide a delayed payment now: `succeeds` or not."""
     intent_id = given["payment_intent"]
     engine.settle(intent_id, succeeds=given["succeeds"] in {True, "true"})
-    return {"status": engine.call("GET", f"/v1/payment_intents/{intent_id}")["status"]}
+    intent = engine.find(intent_id)
+    return {"status": None if intent is None else intent["status"]}
 
 
 def authenticate(engine: Engine, deliveries: HttpDeliveries, given: Given) -> dict[str, Any]:

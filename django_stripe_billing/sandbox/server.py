@@ -108,7 +108,21 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(page.status, page.content or page.body.encode(), headers)
 
     def _find_page(self, method: str, path: str, form: dict[str, str]) -> Page:
+        """The platform's page of this path, or else that of one of its connected accounts."""
         engine = self.server.engine
+        if path == "/":
+            return overview.answer(engine, self.server.deliveries, method, form)
+        with engine.lock:
+            for account in engine.accounts:
+                with engine.on_account(account):
+                    page = self._page_of_account(engine, method, path, form)
+                if page.status != 404:
+                    return page
+        return not_found()
+
+    def _page_of_account(
+        self, engine: Engine, method: str, path: str, form: dict[str, str]
+    ) -> Page:
         head, _, name = path.rpartition("/")
         if head == "/c/pay":
             return checkout.answer(engine, name, method, form)
@@ -122,8 +136,6 @@ class _Handler(BaseHTTPRequestHandler):
             return three_d_secure.answer(engine, name, method, form)
         if head == "/objects" and method == "GET":
             return objects.answer(engine, name)
-        if path == "/":
-            return overview.answer(engine, self.server.deliveries, method, form)
         return not_found()
 
     def _send(self, status: int, body: bytes, headers: dict[str, Any]) -> None:

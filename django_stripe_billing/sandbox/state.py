@@ -33,7 +33,9 @@ class Due:
 class State:
     """One account's objects, in the order of their creation."""
 
-    seed: int = 0
+    seed: int | str = 0
+    account_id: str = ""
+    """Empty: one that follows from the seed."""
     opened_at: int = 0
     """When the account was opened, in Unix seconds."""
     objects: dict[str, StripeObject] = field(default_factory=dict)
@@ -59,7 +61,8 @@ class State:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 - ids of a sandbox
         self._ticket = itertools.count()
-        self.account_id = "acct_" + random.Random(f"account {self.seed}").randbytes(8).hex()  # noqa: S311 - ids of a sandbox
+        opened = random.Random(f"account {self.seed}")  # noqa: S311 - ids of a sandbox
+        self.account_id = self.account_id or f"acct_{opened.randbytes(8).hex()}"
 
     def new_id(self, prefix: str, *, length: int = 14, alphabet: str = _ALPHABET) -> str:
         """An id that reads like Stripe's."""

@@ -8,6 +8,7 @@ import stripe
 
 from ..conf import STRIPE_API_BASE, settings
 from ..exceptions import (
+    PaymentDeclinedError,
     StripeAuthenticationError,
     StripeError,
     StripeObjectMissingError,
@@ -44,6 +45,15 @@ def translated(error: stripe.StripeError) -> StripeError:
             status=status,
             request_id=error.request_id or "",
             reason=str((error.headers or {}).get("Stripe-Rate-Limited-Reason") or ""),
+        )
+    if isinstance(error, stripe.CardError):
+        return PaymentDeclinedError(
+            _message(error, status=status),
+            code=code,
+            param=str(getattr(error, "param", None) or ""),
+            status=status,
+            request_id=error.request_id or "",
+            decline_code=str(getattr(inner, "decline_code", None) or ""),
         )
     return _kind(error, code=code, status=status)(
         _message(error, status=status),

@@ -38,4 +38,4 @@ class TokenBucket:
     def hold(self, seconds: float) -> None:
         """Nobody's turn comes for that long: Stripe said that there were too many."""
         with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds + self._slack)
+            self._next = max(self._next, time.monotonic() + seconds)

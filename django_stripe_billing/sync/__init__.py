@@ -11,14 +11,38 @@ from .catalog_terms import CatalogTerms, read_catalog
 from .customers import apply_customer
 from .door import Cause
 from .fetching import (
+    read_invoice,
     read_subscription,
     settle,
     sync_customer,
+    sync_customer_invoices,
     sync_customer_subscriptions,
+    sync_invoice,
     sync_subscription,
 )
+from .insertion import insert
+from .invoice_news import Told
+from .invoices import InvoiceReading, apply_invoice, delete_invoice
 from .locking import lock_products
+from .payment_fetching import (
+    parse_fetched,
+    payment_pages,
+    read_payment,
+    sells_payments,
+    suspects,
+    sync_customer_payments,
+    sync_payment,
+)
+from .payment_methods import apply_payment_method, fetch_payment_method, forget_payment_method
+from .payments import (
+    PaymentReading,
+    apply_payment,
+    expect_payment,
+    mark_payment_missing,
+    recompute_payments,
+)
 from .stored import Stored, read_stored
+from .subscription_news import tell_of_trial_end
 from .subscriptions import (
     Outcome,
     SubscriptionReading,
@@ -27,29 +51,57 @@ from .subscriptions import (
     recompute_subscriptions,
     revoke_unfounded,
 )
+from .trials import claim_card, claim_trial, close_sessions
 
 __all__ = [
     "CatalogTerms",
     "Cause",
+    "InvoiceReading",
     "Outcome",
+    "PaymentReading",
     "Stored",
     "SubscriptionReading",
+    "Told",
     "apply_customer",
     "apply_feature",
+    "apply_invoice",
+    "apply_payment",
+    "apply_payment_method",
     "apply_price",
     "apply_product",
     "apply_product_features",
     "apply_subscriptions",
+    "claim_card",
+    "claim_trial",
+    "close_sessions",
+    "delete_invoice",
+    "expect_payment",
+    "fetch_payment_method",
+    "forget_payment_method",
+    "insert",
     "lock_products",
     "mark_missing",
+    "mark_payment_missing",
+    "parse_fetched",
+    "payment_pages",
     "read_catalog",
+    "read_invoice",
+    "read_payment",
     "read_stored",
     "read_subscription",
     "recompute",
+    "recompute_payments",
     "recompute_subscriptions",
     "revoke_unfounded",
+    "sells_payments",
     "settle",
+    "suspects",
     "sync_customer",
+    "sync_customer_invoices",
+    "sync_customer_payments",
     "sync_customer_subscriptions",
+    "sync_invoice",
+    "sync_payment",
     "sync_subscription",
+    "tell_of_trial_end",
 ]

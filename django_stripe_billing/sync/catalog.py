@@ -6,12 +6,13 @@ from django.db import transaction
 
 from ..models import Feature, Price, Product, ProductFeature, Subscription
 from ..models.mirrored import to_datetime
-from ..rules.catalog import NO_LIMIT, combine_rule_of, grace_days_of, limits_of
+from ..rules.catalog import NO_LIMIT, access_days_of, combine_rule_of, grace_days_of, limits_of
 from ..rules.ordering import Interval, Verdict, join
 from ..rules.snapshots import ENDED_STATUSES, FeatureSnapshot, PriceSnapshot, ProductSnapshot
 from .door import Cause
 from .locking import created, lock_products, locked
 from .mirror import judge_row
+from .payments import recompute_payments
 from .subscriptions import recompute_subscriptions
 
 BATCH = 500
@@ -159,9 +160,9 @@ def apply_product_features(
 
 
 def recompute(*, product_ids: set[str] | None = None, account: str = "", cause: Cause) -> int:
-    """Recalculate what stored subscriptions grant; returns the number of changes.
+    """Recalculate what stored subscriptions and payments grant; returns the number of changes.
 
-    Only subscriptions to `product_ids` (Stripe's ids), or all. A constant number of queries for
+    Only of `product_ids` (Stripe's ids), or all. A constant number of queries for
     each 500 subscriptions, locking the products, and their customers in one order. The caller has a
     transaction open in which the terms were changed.
     """
@@ -170,17 +171,18 @@ def recompute(*, product_ids: set[str] | None = None, account: str = "", cause: 
         lock_products(product_ids, account=account)
         rows = rows.filter(items__product_id__in=product_ids)
     ids = list(rows.order_by("customer_id").values_list("stripe_id", flat=True).distinct())
-    return sum(
+    changed = sum(
         recompute_subscriptions(ids[start : start + BATCH], account=account, cause=cause)
         for start in range(0, len(ids), BATCH)
     )
+    return changed + recompute_payments(product_ids=product_ids, account=account, cause=cause)
 
 
 CATALOG = Cause(kind="catalog")
 
 
 def _terms(metadata: dict[str, str]) -> object:
-    return limits_of(metadata), grace_days_of(metadata)
+    return limits_of(metadata), grace_days_of(metadata), access_days_of(metadata)
 
 
 def _write_limits(product: Product) -> bool:

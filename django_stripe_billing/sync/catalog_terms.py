@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..models import Feature, ProductFeature
 from ..models.mirrored import to_second
-from ..rules.catalog import grace_days_of
+from ..rules.catalog import access_days_of, grace_days_of
 from ..rules.entitlements import Catalog, CatalogFeature, CatalogProduct
 
 
@@ -38,6 +38,7 @@ def read_catalog(product_ids: Iterable[str], *, account: str) -> CatalogTerms:
         products[product_id] = CatalogProduct(
             features=tuple(_catalog_feature(link) for link in own),
             grace_seconds=None if days is None else days * 86_400,
+            access_days=access_days_of(own[0].product.metadata),
         )
     return CatalogTerms(
         products=products,

@@ -10,8 +10,12 @@ from ..rules.ordering import Interval, Verdict, join
 from ..rules.snapshots import CustomerSnapshot
 from .door import Cause
 from .mirror import judge_row
+from .payments import recompute_payments
 from .stored import lock_customers
 from .subscriptions import recompute_subscriptions
+
+MIRRORED = ("email", "name", "test_clock_id", "balance", "currency", "default_payment_method_id")
+"""The fields that are Stripe's to say."""
 
 
 def apply_customer(
@@ -24,7 +28,7 @@ def apply_customer(
 ) -> Verdict:
     """Judge a reading of a customer and store it when it is newer.
 
-    A deleted customer never comes back, and what its subscriptions granted ends. Who the subscriber
+    A deleted customer never comes back, and what it was granted ends. Who the subscriber
     is never comes from Stripe. `revision` is the one noted before a fetch by id.
     """
     with transaction.atomic():
@@ -39,15 +43,12 @@ def apply_customer(
             row.save(update_fields=["is_deleted", "observed_low", "observed_high", "revision"])
             _revoke(row, cause=cause)
             return Verdict.NEWER
-        same = (row.email, row.name, row.test_clock_id) == (
-            snapshot.email,
-            snapshot.name,
-            snapshot.test_clock_id,
-        )
+        same = all(getattr(row, name) == getattr(snapshot, name) for name in MIRRORED)
         verdict, joined = judge_row(row, interval, same_content=same, revision=revision)
         if verdict is Verdict.NEWER:
-            row.email, row.name = snapshot.email, snapshot.name
-            row.livemode, row.test_clock_id = snapshot.livemode, snapshot.test_clock_id
+            row.livemode = snapshot.livemode
+            for name in MIRRORED:
+                setattr(row, name, getattr(snapshot, name))
             row.observe(joined)
             row.save()
         return verdict
@@ -56,3 +57,4 @@ def apply_customer(
 def _revoke(customer: Customer, *, cause: Cause) -> None:
     ids = Subscription.objects.filter(customer=customer).values_list("stripe_id", flat=True)
     recompute_subscriptions(ids, account=customer.account, cause=cause)
+    recompute_payments(customers=[customer.pk], account=customer.account, cause=cause)

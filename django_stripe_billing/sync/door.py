@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.dispatch import Signal
@@ -14,6 +15,7 @@ from ..models import Customer, Entitlement, EntitlementChange, Feature, Subscrip
 from ..rules.changes import Change, ChangeKind, changes
 from ..rules.entitlements import Term
 from ..signals import entitlement_changed, entitlement_granted, entitlement_revoked
+from .insertion import insert
 from .rows import update_rows
 
 
@@ -87,11 +89,10 @@ def write_entitlements(
             (updated if row.pk else created).append(row)
     if deleted:
         Entitlement.objects.filter(pk__in=deleted).delete()
-    if created:
-        Entitlement.objects.bulk_create(created)
+    insert(created)
     update_rows(updated, sorted(fields))
     if recorded:
-        EntitlementChange.objects.bulk_create(recorded)
+        insert(recorded)
         transaction.on_commit(partial(_announce, recorded, dict(features)))
     return recorded
 
@@ -114,14 +115,20 @@ def _record(grant: Grant, step: Change, *, cause: Cause) -> EntitlementChange:
         kind=step.kind,
         source_kind=grant.source_kind,
         source_id=grant.source_id,
-        before=step.before and asdict(step.before),
-        after=step.after and asdict(step.after),
+        before=step.before and _data(step.before),
+        after=step.after and _data(step.after),
         cause_kind=cause.kind,
         cause_id=cause.id[:255],
     )
 
 
+def _data(term: Term) -> dict[str, Any]:
+    return {"ends_at": term.ends_at, "limit": term.limit, "reason": term.reason}
+
+
 def _announce(recorded: list[EntitlementChange], features: dict[int, Feature]) -> None:
+    if not any(signal.has_listeners(Entitlement) for signal in SIGNALS.values()):
+        return
     for change in recorded:
         if change.feature_id in features:
             change.feature = features[change.feature_id]

@@ -8,12 +8,15 @@ from urllib.parse import quote
 from django.db import transaction
 
 from ..exceptions import StripeError, UnsettledError
-from ..models import Customer, Subscription
+from ..models import Customer, Invoice, Subscription
+from ..rules.invoices import parse_invoice
 from ..rules.ordering import Interval, Verdict
 from ..rules.snapshots import parse_customer, parse_subscription
 from ..stripe_api import fetch_subscription, pages, request
 from .customers import apply_customer
 from .door import Cause
+from .invoices import InvoiceReading, apply_invoice
+from .payment_fetching import sells_payments, sync_customer_payments
 from .subscriptions import NO_ROW, Outcome, SubscriptionReading, apply_subscriptions
 
 ATTEMPTS = 5
@@ -58,6 +61,55 @@ def sync_subscription(
     raise UnsettledError(f"{stripe_id} changed during each of {attempts} fetches.")
 
 
+def read_invoice(stripe_id: str, *, account: str = "") -> InvoiceReading:
+    """Fetch an invoice by id, noting the stored revision before the request leaves.
+
+    Raises StripeError, and RuntimeError inside a transaction.
+    """
+    with transaction.atomic(durable=True):
+        revision = (
+            Invoice.objects.filter(account=account, stripe_id=stripe_id)
+            .values_list("revision", flat=True)
+            .first()
+        )
+    answer = request("get", f"/v1/invoices/{quote(stripe_id, safe='')}", account=account)
+    snapshot = parse_invoice(answer.data)
+    if snapshot is None or snapshot.id != stripe_id:
+        raise StripeError(f"Stripe's answer for invoice {stripe_id} can't be read.")
+    return InvoiceReading(
+        snapshot=snapshot,
+        interval=answer.interval,
+        account=account,
+        revision=NO_ROW if revision is None else revision,
+    )
+
+
+def sync_invoice(
+    stripe_id: str, *, account: str = "", cause: Cause, attempts: int = ATTEMPTS
+) -> Verdict:
+    """Fetch an invoice by id and apply it, again while it changes meanwhile.
+
+    Raises UnsettledError after `attempts` fetches, StripeError when Stripe does not answer.
+    """
+    for _attempt in range(attempts):
+        verdict = apply_invoice(read_invoice(stripe_id, account=account), cause=cause)
+        if verdict is not Verdict.AMBIGUOUS:
+            return verdict
+    raise UnsettledError(f"{stripe_id} changed during each of {attempts} fetches.")
+
+
+def sync_customer_invoices(customer_id: str, *, account: str = "", cause: Cause) -> None:
+    """Every invoice of a Stripe customer, from Stripe."""
+    for page in pages("/v1/invoices", {_parameter(customer_id): customer_id}, account=account):
+        for row in page.rows:
+            snapshot = parse_invoice(row)
+            if snapshot is None or not snapshot.id:
+                continue
+            reading = InvoiceReading(snapshot=snapshot, interval=page.interval, account=account)
+            if apply_invoice(reading, cause=cause) is Verdict.AMBIGUOUS:
+                sync_invoice(snapshot.id, account=account, cause=cause)
+
+
 def settle(readings: Sequence[SubscriptionReading], *, cause: Cause) -> list[Outcome]:
     """Apply readings, and fetch the ambiguous ones by id."""
     return [
@@ -87,11 +139,11 @@ def sync_customer_subscriptions(
 
 
 def sync_customer(customer: Customer, *, cause: Cause) -> None:
-    """A customer and all its subscriptions, from Stripe. Raises StripeError."""
+    """A customer and all its subscriptions and payments, from Stripe. Raises StripeError."""
     if not customer.stripe_id:
         return
     if _parameter(customer.stripe_id) != "customer":  # there is no object of ours to read
-        sync_customer_subscriptions(customer.stripe_id, account=customer.account, cause=cause)
+        _sync_purchases(customer, cause=cause)
         return
     for _attempt in range(ATTEMPTS):
         revision, interval, data = _read_customer(customer.stripe_id, account=customer.account)
@@ -106,7 +158,14 @@ def sync_customer(customer: Customer, *, cause: Cause) -> None:
     else:
         raise UnsettledError(f"{customer.stripe_id} changed during each of {ATTEMPTS} fetches.")
     if not snapshot.is_deleted:
-        sync_customer_subscriptions(customer.stripe_id, account=customer.account, cause=cause)
+        _sync_purchases(customer, cause=cause)
+
+
+def _sync_purchases(customer: Customer, *, cause: Cause) -> None:
+    stripe_id = str(customer.stripe_id)
+    sync_customer_subscriptions(stripe_id, account=customer.account, cause=cause)
+    if sells_payments(customer.account):
+        sync_customer_payments(stripe_id, account=customer.account, cause=cause)
 
 
 def _parameter(customer_id: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Model
 
 from ..models import Subscription, SubscriptionItem
+from .insertion import insert
 from .stored import Stored
 
 SUBSCRIPTION_FIELDS = [
@@ -29,16 +30,14 @@ def write_rows(entries: Sequence[Stored]) -> None:
     subscriptions = [entry.subscription for entry in entries]
     created = [row for row in subscriptions if row.pk is None]
     updated = [row for row in subscriptions if row.pk is not None]
-    if created:
-        Subscription.objects.bulk_create(created)
+    insert(created)
     update_rows(updated, SUBSCRIPTION_FIELDS)
     items = [item for entry in entries for item in entry.changed_items]
     for item in items:
         item.subscription_id = item.subscription.pk
     added = [item for item in items if item.pk is None]
     changed = [item for item in items if item.pk is not None]
-    if added:
-        SubscriptionItem.objects.bulk_create(added)
+    insert(added)
     update_rows(changed, ITEM_FIELDS)
     removed = [item.pk for entry in entries for item in entry.removed_items]
     if removed:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from ..models import Customer, Entitlement, Subscription, SubscriptionItem
 from ..rules.ordering import Interval
 from ..rules.snapshots import ENDED_STATUSES, SubscriptionSnapshot
+from .insertion import insert
 
 
 @dataclass(kw_only=True)
@@ -74,14 +76,16 @@ def lock_customers(
     missing = [stripe_id for stripe_id in wanted if stripe_id not in found]
     if not missing:
         return found
-    Customer.objects.bulk_create(
-        [
-            Customer(account=account, stripe_id=stripe_id, livemode=livemode)
-            for stripe_id in missing
-        ],
-        ignore_conflicts=True,  # somebody else may make one just now
-    )
-    return {**found, **_locked(missing, account=account)}
+    rows = [
+        Customer(account=account, stripe_id=stripe_id, livemode=livemode) for stripe_id in missing
+    ]
+    try:
+        with transaction.atomic():
+            insert(rows)
+    except IntegrityError:  # somebody else makes one just now
+        Customer.objects.bulk_create(rows, ignore_conflicts=True)
+        return {**found, **_locked(missing, account=account)}
+    return {**found, **{str(row.stripe_id): row for row in rows}}
 
 
 def _locked(stripe_ids: list[str], *, account: str) -> dict[str, Customer]:

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from django.db import transaction
 
 from ..conf import settings
 from ..exceptions import CustomerConflictError
-from ..models import Customer, Entitlement, Feature, SourceKind, Subscription
+from ..models import (
+    Customer,
+    Entitlement,
+    Feature,
+    Invoice,
+    SourceKind,
+    Subscription,
+    TrialUse,
+)
 from ..rules.entitlements import wanted_entitlements
 from ..rules.ordering import Interval, Verdict
 from ..rules.snapshots import ENDED_STATUSES, MISSING, SubscriptionSnapshot
-from ..signals import subscription_changed
 from .catalog_terms import read_catalog
 from .door import Cause, Grant, write_entitlements
 from .locking import lock_named_products
 from .mirror import judge_row
 from .rows import write_rows
 from .stored import Stored, lock_customers, read_stored
+from .subscription_news import tell_of_change, tell_of_endings
 
 NO_ROW = -1
 """The revision that a fetch notes while no row is stored."""
@@ -85,11 +92,30 @@ def apply_subscriptions(readings: Sequence[SubscriptionReading], *, cause: Cause
                 )
             )
         lock_named_products(named, account=account)
+        _refuse_trials(applied)
         write_rows([entry for entry, _ in applied])
         write_grants([entry for entry, _ in applied], account=account, cause=cause)
         for entry, status_before in applied:
-            transaction.on_commit(partial(_announce, entry.subscription, status_before))
+            tell_of_change(entry.subscription, status_before=status_before)
     return outcomes
+
+
+def _refuse_trials(applied: Sequence[tuple[Stored, str]]) -> None:
+    """Mark trials that begin for customers whose card has had one; no query without a new trial."""
+    begun = [
+        entry.subscription
+        for entry, status_before in applied
+        if entry.subscription.status == "trialing" and status_before != "trialing"
+    ]
+    if not begun:
+        return
+    refused = set(
+        TrialUse.objects.filter(
+            customer__in={row.customer_id for row in begun}, refused_at__isnull=False
+        ).values_list("customer_id", flat=True)
+    )
+    for row in begun:
+        row.is_trial_refused = row.customer_id in refused
 
 
 def recompute_subscriptions(stripe_ids: Iterable[str], *, account: str = "", cause: Cause) -> int:
@@ -131,7 +157,7 @@ def mark_missing(subscription: Subscription, *, cause: Cause) -> None:
         row.revision += 1
         row.save(update_fields=["status", "revision"])
         write_grants([entry], account=row.account, cause=cause)
-        transaction.on_commit(partial(_announce, row, status_before))
+        tell_of_change(row, status_before=status_before)
 
 
 def revoke_unfounded(entitlements: Iterable[Entitlement], *, cause: Cause) -> int:
@@ -175,6 +201,9 @@ def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> in
     catalog = read_catalog(
         (product for snapshot in snapshots for product in snapshot.product_ids), account=account
     )
+    unpaid_since = Invoice.objects.unpaid_since(
+        (snapshot.id for snapshot in snapshots if snapshot.status == "past_due"), account=account
+    )
     policy = settings.policy
     grants = []
     for entry, snapshot in zip(entries, snapshots, strict=True):
@@ -184,6 +213,8 @@ def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> in
             catalog=catalog.products,
             policy=policy,
             is_customer_deleted=customer.is_deleted,
+            unpaid_since=unpaid_since.get(snapshot.id),
+            is_trial_refused=entry.subscription.is_trial_refused,
         )
         own, strays = _sorted_out(entry)
         grants += strays
@@ -197,7 +228,12 @@ def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> in
                 held=own,
             )
         )
-    return len(write_entitlements(grants, cause=cause, features=_by_pk(catalog.features)))
+    recorded = write_entitlements(grants, cause=cause, features=_by_pk(catalog.features))
+    tell_of_endings(
+        recorded,
+        subscriptions={entry.subscription.stripe_id: entry.subscription for entry in entries},
+    )
+    return len(recorded)
 
 
 def _sorted_out(entry: Stored) -> tuple[tuple[Entitlement, ...], list[Grant]]:
@@ -253,9 +289,3 @@ def _check_owner(entry: Stored | None, customer: Customer) -> None:
         raise CustomerConflictError(
             f"{entry.subscription.stripe_id} is stored for another customer than {customer}."
         )
-
-
-def _announce(subscription: Subscription, status_before: str) -> None:
-    subscription_changed.send_robust(
-        sender=Subscription, subscription=subscription, status_before=status_before
-    )

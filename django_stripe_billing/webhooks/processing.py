@@ -14,13 +14,16 @@ from django.utils import timezone
 
 from ..conf import settings
 from ..exceptions import BillingError, UnsettledError
-from ..models import Customer, Event, Price, Product, Subscription
+from ..models import Customer, Event, Invoice, Price, Product, Subscription
 from ..models.mirrored import to_datetime
 from ..rules import json_values
 from ..rules.events import EventSnapshot, Subject, parse_event, without_bearer_values
 from ..stripe_api import fetch_subscription, request, without_secrets
+from .answers import THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
+from .payments import PAYMENT_HANDLERS, fetch_wanted_payment
 from .registry import handlers_for
-from .subjects import SUBJECT_HANDLERS, THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
+from .subjects import SUBJECT_HANDLERS
+from .trials import TRIAL_HANDLERS
 
 logger = logging.getLogger("django_stripe_billing.webhooks")
 
@@ -33,18 +36,23 @@ TRANSACTIONS = 4
 PATIENCE = 5.0
 """Seconds after which it is not begun again: Stripe waits for the answer."""
 
-MODELS: dict[Subject, type[Subscription | Customer | Product | Price]] = {
+MODELS: dict[Subject, type[Subscription | Customer | Product | Price | Invoice]] = {
     Subject.SUBSCRIPTION: Subscription,
     Subject.CUSTOMER: Customer,
     Subject.PRODUCT: Product,
     Subject.PRICE: Price,
+    Subject.INVOICE: Invoice,
 }
 
 PATHS = {
     Subject.CUSTOMER: "/v1/customers/",
     Subject.PRODUCT: "/v1/products/",
     Subject.PRICE: "/v1/prices/",
+    Subject.INVOICE: "/v1/invoices/",
 }
+
+
+HANDLERS = {**SUBJECT_HANDLERS, **PAYMENT_HANDLERS, **TRIAL_HANDLERS}
 
 
 class WrongModeError(BillingError):
@@ -113,9 +121,11 @@ def _in_one_transaction(
         event, is_new = _insert(snapshot, payload)
         if not is_new and event.is_settled and not again:
             return event
-        result = _apply(snapshot, event, fetches)
-        if not is_new or result.status != event.status or result.note:
-            event.status, event.note, event.error = result.status, result.note, ""
+        result = _apply(snapshot, fetches)
+        is_as_stored = is_new and result == Result(status=event.status)
+        event.status, event.note, event.error = result.status, result.note, ""
+        _tell(event)
+        if not is_as_stored:
             event.attempts += 0 if is_new else 1
             event.processed_at = timezone.now()
             event.save(update_fields=["status", "note", "error", "attempts", "processed_at"])
@@ -141,18 +151,22 @@ def _expected_status(snapshot: EventSnapshot) -> str:
     return Event.Status.PROCESSED
 
 
-def _apply(snapshot: EventSnapshot, event: Event, fetches: Fetches) -> Result:
-    result = Result(status=_expected_status(snapshot))
+def _apply(snapshot: EventSnapshot, fetches: Fetches) -> Result:
     if snapshot.subject is not None:
-        result = SUBJECT_HANDLERS[snapshot.subject](snapshot, fetches)
-    elif snapshot.is_thin and result.status == Event.Status.IGNORED:
-        result = THIN
-    for handler in handlers_for(snapshot.type):
-        # The savepoint finds out when a handler swallowed an error of the database, which would
-        # otherwise turn the commit into a silent rollback.
+        return HANDLERS[snapshot.subject](snapshot, fetches)
+    result = Result(status=_expected_status(snapshot))
+    return THIN if snapshot.is_thin and result.status == Event.Status.IGNORED else result
+
+
+def _tell(event: Event) -> None:
+    """Call the project's handlers, each in a savepoint.
+
+    That finds out when one swallowed an error of the database, which would otherwise turn the
+    commit into a silent rollback.
+    """
+    for handler in handlers_for(event.type):
         with transaction.atomic():
             handler(event)
-    return result
 
 
 def _fetch(wanted: Wanted, *, account: str) -> Fetched:
@@ -162,6 +176,8 @@ def _fetch(wanted: Wanted, *, account: str) -> Fetched:
     deleted, it may be the key that is another account's. When it was, the event that says so comes,
     and settles this one.
     """
+    if wanted.subject is Subject.PAYMENT:
+        return fetch_wanted_payment(wanted, account=account)
     with transaction.atomic(durable=True):
         revision = (
             MODELS[wanted.subject]

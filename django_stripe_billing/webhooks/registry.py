@@ -17,10 +17,10 @@ _handlers: dict[str, list[Handler]] = defaultdict(list)
 def webhook_handler(*types: str) -> Callable[[HandlerT], HandlerT]:
     """Call a function of the project's with each event of these types.
 
-    It is called with the `Event`'s row, after our own work and in the same transaction: what it
-    writes commits with the event or not at all. An exception makes the event
-    `failed`, Stripe gets a 500 and sends it again. It must not call Stripe, nor do anything that a
-    rollback does not undo: use `transaction.on_commit` for that.
+    It is called with the `Event`, whose `status` says whether it was stale, after our own work and
+    in the same transaction: what it writes commits with the event or not at all. An exception makes
+    the event `failed`, Stripe gets a 500 and sends it again. It must not call Stripe, nor do
+    anything that a rollback does not undo: use `transaction.on_commit` for that.
     """
     if not types or not all(isinstance(entry, str) for entry in types):
         raise TypeError('Name the event types: @webhook_handler("invoice.paid").')

@@ -7,70 +7,39 @@ back, Stripe is asked with none open, and the event is processed again with the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..models import CheckoutSession, Entitlement, Event, Subscription
 from ..rules import snapshots
 from ..rules.events import EventSnapshot, Subject
-from ..rules.ordering import Interval, Verdict, of_event
+from ..rules.ordering import of_event
 from ..sync import (
-    Cause,
     SubscriptionReading,
     apply_customer,
     apply_price,
     apply_product,
     apply_subscriptions,
+    close_sessions,
+    tell_of_trial_end,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What became of an event."""
-
-    status: str
-    note: str = ""
-
-
-PROCESSED = Result(status=Event.Status.PROCESSED)
-STALE = Result(status=Event.Status.STALE, note="Something newer was known; nothing was changed.")
-THIN = Result(
-    status=Event.Status.IGNORED,
-    note="A thin event names its object and does not hold it: give the endpoint snapshot payloads.",
+from .answers import (
+    PROCESSED,
+    UNREADABLE,
+    Fetched,
+    Fetches,
+    NeedsFetch,
+    Result,
+    Wanted,
+    cause,
+    fetched_or_none,
+    result,
 )
-UNREADABLE = Result(status=Event.Status.IGNORED, note="The object lacks its id; nothing to do.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """An object to fetch from Stripe by its id."""
-
-    subject: Subject
-    id: str
-
-
-class NeedsFetch(Exception):
-    """The payload can't be trusted to be newer or older than what is stored."""
-
-    def __init__(self, wanted: Wanted) -> None:
-        super().__init__(f"{wanted.subject.value} {wanted.id}")
-        self.wanted = wanted
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fetched:
-    """A fetched object: Stripe's answer, and the revision noted before the request left."""
-
-    data: dict[str, object]
-    interval: Interval
-    revision: int
-
-
-Fetches = dict[Wanted, Fetched]
+from .invoices import on_invoice, on_upcoming_invoice
+from .payment_methods import on_payment_method
 
 
 def on_subscription(event: EventSnapshot, fetches: Fetches) -> Result:
     wanted = Wanted(subject=Subject.SUBSCRIPTION, id=event.object_id)
-    fetched = _fetched(event, wanted, fetches)
+    fetched = fetched_or_none(event, wanted, fetches)
     snapshot = snapshots.parse_subscription(fetched.data if fetched else event.object)
     if snapshot is None:
         return UNREADABLE
@@ -83,14 +52,21 @@ def on_subscription(event: EventSnapshot, fetches: Fetches) -> Result:
                 revision=fetched.revision if fetched else None,
             )
         ],
-        cause=_cause(event),
+        cause=cause(event),
     )
-    return _result(outcome.verdict, wanted)
+    told = result(outcome.verdict, wanted)
+    if event.type == "customer.subscription.trial_will_end":
+        tell_of_trial_end(
+            Subscription.objects.select_related("customer").get(
+                account=event.account, stripe_id=snapshot.id
+            )
+        )
+    return told
 
 
 def on_customer(event: EventSnapshot, fetches: Fetches) -> Result:
     wanted = Wanted(subject=Subject.CUSTOMER, id=event.object_id)
-    fetched = None if event.is_deletion else _fetched(event, wanted, fetches)
+    fetched = None if event.is_deletion else fetched_or_none(event, wanted, fetches)
     snapshot = snapshots.parse_customer(_data(event, fetched))
     if snapshot is None:
         return UNREADABLE
@@ -99,14 +75,14 @@ def on_customer(event: EventSnapshot, fetches: Fetches) -> Result:
         fetched.interval if fetched else of_event(event.created),
         account=event.account,
         revision=fetched.revision if fetched else None,
-        cause=_cause(event),
+        cause=cause(event),
     )
-    return _result(verdict, wanted)
+    return result(verdict, wanted)
 
 
 def on_product(event: EventSnapshot, fetches: Fetches) -> Result:
     wanted = Wanted(subject=Subject.PRODUCT, id=event.object_id)
-    fetched = None if event.is_deletion else _fetched(event, wanted, fetches)
+    fetched = None if event.is_deletion else fetched_or_none(event, wanted, fetches)
     snapshot = snapshots.parse_product(_data(event, fetched))
     if snapshot is None:
         return UNREADABLE
@@ -115,14 +91,14 @@ def on_product(event: EventSnapshot, fetches: Fetches) -> Result:
         fetched.interval if fetched else of_event(event.created),
         account=event.account,
         revision=fetched.revision if fetched else None,
-        cause=_cause(event),
+        cause=cause(event),
     )
-    return _result(verdict, wanted)
+    return result(verdict, wanted)
 
 
 def on_price(event: EventSnapshot, fetches: Fetches) -> Result:
     wanted = Wanted(subject=Subject.PRICE, id=event.object_id)
-    fetched = None if event.is_deletion else _fetched(event, wanted, fetches)
+    fetched = None if event.is_deletion else fetched_or_none(event, wanted, fetches)
     snapshot = snapshots.parse_price(_data(event, fetched))
     if snapshot is None:
         return UNREADABLE
@@ -132,7 +108,7 @@ def on_price(event: EventSnapshot, fetches: Fetches) -> Result:
         account=event.account,
         revision=fetched.revision if fetched else None,
     )
-    return _result(verdict, wanted)
+    return result(verdict, wanted)
 
 
 def on_checkout_session(event: EventSnapshot, fetches: Fetches) -> Result:
@@ -141,9 +117,8 @@ def on_checkout_session(event: EventSnapshot, fetches: Fetches) -> Result:
     if session is None:
         return UNREADABLE
     if session.status in {"complete", "expired"}:
-        CheckoutSession.objects.filter(account=event.account, stripe_id=session.id).update(
-            status=session.status, open_for=None
-        )
+        own = CheckoutSession.objects.filter(account=event.account, stripe_id=session.id)
+        close_sessions(own, session.status)
     if not session.subscription_id:
         return PROCESSED
     wanted = Wanted(subject=Subject.SUBSCRIPTION, id=session.subscription_id)
@@ -186,6 +161,9 @@ SUBJECT_HANDLERS: dict[Subject, SubjectHandler] = {
     Subject.PRICE: on_price,
     Subject.CHECKOUT_SESSION: on_checkout_session,
     Subject.ENTITLEMENT_SUMMARY: on_entitlement_summary,
+    Subject.INVOICE: on_invoice,
+    Subject.UPCOMING_INVOICE: on_upcoming_invoice,
+    Subject.PAYMENT_METHOD: on_payment_method,
 }
 
 
@@ -202,30 +180,12 @@ def _apply_fetched(event: EventSnapshot, wanted: Wanted, fetched: Fetched) -> Re
                 revision=fetched.revision,
             )
         ],
-        cause=_cause(event),
+        cause=cause(event),
     )
-    return _result(outcome.verdict, wanted)
-
-
-def _fetched(event: EventSnapshot, wanted: Wanted, fetches: Fetches) -> Fetched | None:
-    """The fetched object; None when the payload itself is to be judged."""
-    fetched = fetches.get(wanted)
-    if fetched is None and event.object_id and not event.has_known_shape:
-        raise NeedsFetch(wanted)
-    return fetched
+    return result(outcome.verdict, wanted)
 
 
 def _data(event: EventSnapshot, fetched: Fetched | None) -> object:
     if event.is_deletion:
         return {**event.object, "deleted": True}
     return fetched.data if fetched else event.object
-
-
-def _result(verdict: Verdict, wanted: Wanted) -> Result:
-    if verdict is Verdict.AMBIGUOUS:
-        raise NeedsFetch(wanted)
-    return STALE if verdict is Verdict.STALE else PROCESSED
-
-
-def _cause(event: EventSnapshot) -> Cause:
-    return Cause(kind="event", id=event.id)

@@ -42,6 +42,7 @@ class Stage:
             "STRIPE_API_KEY": "sk_test_demonstration",
             "STRIPE_WEBHOOK_SECRETS": SECRET,
             "STRIPE_API_BASE": self.sandbox,
+            "EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend",
         }
 
     def open(self) -> None:

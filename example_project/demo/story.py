@@ -10,6 +10,13 @@ from .stage import Stage
 from .visitor import Visitor
 
 WEBHOOK_SECONDS = 20
+HOUR = 3_600
+
+EMAILS = (
+    "from django_stripe_billing.models import EmailMessage;"
+    " [print(f'e-mail to {row.recipient}: {row.subject}')"
+    " for row in EmailMessage.objects.filter(status='sent').order_by('pk')]"
+)
 
 
 class Story:
@@ -33,6 +40,7 @@ class Story:
         self._cancel()
         self._lose_webhooks()
         self._reconcile()
+        self._renewal_fails()
         self._stage.close()
         print(f"\nThat was the whole story, in {time.monotonic() - started:.0f} seconds.")
 
@@ -162,6 +170,41 @@ class Story:
         clean = self._stage.manage("reconcile_entitlements")
         self._print(clean)
         self._held(_last_line(clean).startswith("0 drift"), "both sides agree")
+
+    def _renewal_fails(self) -> None:
+        self._chapter("A month goes by, and the card of Cobol Works is declined at the renewal")
+        self._stage.operate("decline", code="insufficient_funds")
+        self._stage.operate("advance", interval="month")
+        self._stage.operate("advance", seconds=2 * HOUR)
+        self._stage.operate("wait")
+        team = self._grace.get("/team/").text
+        self._held("Your last payment failed" in team, "the site says so, with a link to pay")
+        self._held(self._grace.may_read_reports(), "access goes on: a grace period runs")
+        self._print_explanation("Cobol Works")
+        self._held(
+            not self._will_have("Cobol Works", days=45),
+            "two weeks later it would be over: by the clock alone, without any webhook",
+        )
+        self._say("Grace fills her account, and presses the button: try the card again")
+        answer = self._grace.submit("/team/", "/billing/retry/")
+        self._held(answer.status_code == 303, "Stripe takes the money")
+        self._stage.operate("wait")
+        team = self._grace.get("/team/").text
+        self._held("Your last payment failed" not in team, "the warning is gone")
+        self._held(self._will_have("Cobol Works", days=45), "and access lasts another month")
+        self._print(self._stage.manage("shell", "--no-imports", "-c", EMAILS))
+
+    def _will_have(self, team: str, *, days: int) -> bool:
+        """Whether the team may read reports with the site's clock that many days ahead."""
+        code = (
+            "from datetime import timedelta; from unittest.mock import patch;"
+            " from django.utils import timezone; from teams.models import Team;"
+            " from django_stripe_billing.access import has_feature;"
+            f" later = timezone.now() + timedelta(days={days});"
+            " ahead = patch.object(timezone, 'now', return_value=later); ahead.start();"
+            f" print(has_feature(Team.objects.get(name={team!r}), 'reports'))"
+        )
+        return self._stage.manage("shell", "--no-imports", "-c", code).strip() == "True"
 
     def _subscription(self) -> dict[str, str]:
         found: dict[str, str] = self._stage.stripe("GET", "/v1/subscriptions")["data"][0]

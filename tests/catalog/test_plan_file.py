@@ -41,6 +41,17 @@ def problems(tmp_path):
         ("quantity_max = 10", "quantity_maks = 10", "Did you mean quantity_max?"),
         ("trial_days = 14", "trial_days = 5000", "out of bounds"),
         ('interval = "month"\ntrial_days = 14', "trial_days = 14", "paid once"),
+        ('interval = "month"\ntrial_days = 14', "trial_without_card = true", "paid once"),
+        ("trial_days = 14", "trial_without_card = true", "there is none"),
+        ("trial_days = 14", 'trial_days = 14\ntrial_without_card = "yes"', "true or false"),
+        ("trial_days = 14", 'trial_days = 14\ntrial_end = "pause"', "trials without a card"),
+        (
+            "trial_days = 14",
+            'trial_days = 14\ntrial_without_card = true\ntrial_end = "stop"',
+            "cancel, pause, create_invoice",
+        ),
+        ("grace_days = 4", "grace_days = 4\naccess_days = 0", "out of bounds"),
+        ('name = "Starter"', 'name = "Starter"\naccess_days = 30', "counts for what is paid once"),
         ('features = ["reports"]', 'features = ["report"]', '"report" is no feature'),
         ('features = ["reports"]', 'features = "reports"', "Write a list of texts"),
         ('features = ["reports"]', 'features = ["reports", "reports"]', "twice"),
@@ -109,3 +120,45 @@ def test_limits_fit_into_what_stripe_keeps(problems):
     long = "x" * 60
     text = PLANS.replace("seats", long)
     assert "too long for Stripe's metadata" in "\n".join(problems(text))
+
+
+ONCE = """
+[features.export]
+[products.pass]
+name = "Pass"
+features = ["export"]
+access_days = 30
+
+[products.pass.prices.pass]
+unit_amount = 1000
+currency = "usd"
+quantity_max = 12
+
+[products.plan]
+name = "Plan"
+features = ["export"]
+
+[products.plan.prices.plan]
+unit_amount = 500
+currency = "usd"
+interval = "month"
+trial_days = 7
+trial_without_card = true
+trial_end = "pause"
+"""
+
+
+def test_the_terms_of_what_is_paid_once_and_of_trials_are_metadata(tmp_path):
+    path = tmp_path / "plans.toml"
+    path.write_text(ONCE)
+    once, plan = read_plans(path).products
+    assert once.metadata == {"catalog_key": "pass", "access_days": "30"}
+    [price] = once.prices
+    assert (price.interval, price.interval_count) == ("", 0)
+    [price] = plan.prices
+    assert price.metadata == {
+        "catalog_key": "plan",
+        "trial_days": "7",
+        "trial_without_card": "true",
+        "trial_end": "pause",
+    }

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from django_stripe_billing.checkout import sold_prices
 from django_stripe_billing.models import Feature, Price, Product, ProductFeature
 from django_stripe_billing.sandbox import Fault
+
+from .test_plan_file import ONCE
 
 EXAMPLE = Path(__file__).parents[2] / "example_project" / "plans.toml"
 
@@ -201,3 +204,17 @@ def test_without_mirroring_the_database_is_as_it_was(plans, capsys):
     assert not Product.objects.exists()
     call_command("sync_catalog")
     assert Product.objects.count() == 2
+
+
+def test_prices_that_are_paid_once_are_pushed_and_sold(db, stripe_sandbox, tmp_path):
+    path = tmp_path / "plans.toml"
+    path.write_text(ONCE)
+    call_command("push_catalog", str(path), verbosity=0)
+    assert {price.lookup_key: price.type for price in sold_prices()} == {
+        "pass": "one_time",
+        "plan": "recurring",
+    }
+    assert Product.objects.get(name="Pass").metadata["access_days"] == "30"
+    path.write_text(ONCE.replace("access_days = 30\n", ""))
+    call_command("push_catalog", str(path), verbosity=0)
+    assert "access_days" not in Product.objects.get(name="Pass").metadata

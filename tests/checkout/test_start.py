@@ -91,20 +91,14 @@ def test_only_sold_prices_are_sellable(shop, settings):
             "recurring": {"interval": "month"},
         },
     )
-    shop.call(
-        "POST",
-        "/v1/prices",
-        {
-            "product": shop.pro["id"],
-            "currency": "usd",
-            "unit_amount": 1,
-            "lookup_key": "one_time",
-        },
-    )
+    once = {"product": shop.pro["id"], "currency": "usd", "unit_amount": 100}
+    shop.call("POST", "/v1/prices", {**once, "lookup_key": "once"})
+    shop.call("POST", "/v1/prices", once)
     gone = shop.add_price(shop.pro, 1, "gone")
     shop.call("POST", f"/v1/prices/{gone['id']}", {"active": False})
     shop.sync()
     assert {price.lookup_key for price in checkout.sold_prices()} == {
+        "once",
         "pro_monthly",
         "starter_monthly",
     }

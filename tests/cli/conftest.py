@@ -1,9 +1,11 @@
 """The official command line tool, the example project and the sandbox, as real processes."""
 
+import contextlib
 import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -59,6 +61,7 @@ class Site:
         self.folder = folder
         self.port, self.sandbox_port = free_port(), free_port()
         self.api_base = f"http://127.0.0.1:{self.sandbox_port}"
+        self.database = folder / "site.sqlite3"
         self.processes = []
         self.environment = {
             **os.environ,
@@ -66,7 +69,7 @@ class Site:
             "DJANGO_SETTINGS_MODULE": "project.settings",
             "DEBUG": "true",
             "SECRET_KEY": "only-for-tests",
-            "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
+            "DATABASE_URL": f"sqlite:///{self.database}",
             "STRIPE_API_KEY": KEY,
             "STRIPE_WEBHOOK_SECRETS": "whsec_cli",
             "STRIPE_API_BASE": self.api_base,
@@ -116,11 +119,10 @@ class Site:
 
     def events(self):
         """Type and status of each stored event."""
-        code = (
-            "import json; from django_stripe_billing.models import Event;"
-            "print(json.dumps(list(Event.objects.order_by('pk').values_list('type', 'status'))))"
-        )
-        return [tuple(row) for row in json.loads(self.manage("shell", "--no-imports", "-c", code))]
+        with contextlib.closing(sqlite3.connect(self.database)) as connection:
+            return connection.execute(
+                "SELECT type, status FROM stripe_billing_event ORDER BY id"
+            ).fetchall()
 
 
 def free_port():

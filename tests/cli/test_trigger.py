@@ -7,17 +7,45 @@ import pytest
 from .conftest import KEY
 
 TRIGGERS = """
-checkout.session.completed
-customer.subscription.created customer.subscription.updated customer.subscription.deleted
-customer.subscription.paused customer.subscription.trial_will_end
-product.created price.updated
+billing_portal.configuration.created billing_portal.configuration.updated
+billing_portal.session.created
+charge.captured charge.dispute.closed charge.dispute.created charge.dispute.updated charge.failed
+charge.refund.updated charge.refunded charge.succeeded
+checkout.session.async_payment_failed checkout.session.async_payment_succeeded
+checkout.session.completed checkout.session.expired
+coupon.created coupon.deleted coupon.updated
+customer.created customer.deleted customer.updated
+customer.discount.created customer.discount.deleted customer.discount.updated
+customer.source.created customer.source.updated customer_cash_balance_transaction.created
+customer.subscription.created customer.subscription.deleted customer.subscription.paused
+customer.subscription.trial_will_end customer.subscription.updated
+invoice.created invoice.deleted invoice.finalized invoice.marked_uncollectible invoice.paid
+invoice.payment_action_required invoice.payment_failed invoice.payment_succeeded invoice.sent
+invoice.updated invoice.voided
+invoiceitem.created invoiceitem.deleted
+payment_intent.amount_capturable_updated payment_intent.canceled payment_intent.created
+payment_intent.partially_funded payment_intent.payment_failed payment_intent.processing
+payment_intent.requires_action payment_intent.succeeded
+payment_method.attached payment_method.detached payment_method.updated
+price.created price.updated product.created product.deleted product.updated
+promotion_code.created promotion_code.updated
+setup_intent.canceled setup_intent.created setup_intent.requires_action setup_intent.setup_failed
+setup_intent.succeeded
+subscription.payment_failed subscription.payment_succeeded
+subscription_schedule.aborted subscription_schedule.canceled subscription_schedule.completed
+subscription_schedule.created subscription_schedule.expiring subscription_schedule.released
+subscription_schedule.updated
+test_helpers.test_clock.advancing test_helpers.test_clock.created test_helpers.test_clock.deleted
+test_helpers.test_clock.ready
 """.split()
 
 TELLS = {
     "subscription.payment_failed": "invoice.payment_failed",
     "subscription.payment_succeeded": "invoice.payment_succeeded",
+    "subscription_schedule.expiring": "subscription_schedule.created",
 }
-"""Names that are the tool's own: the event that each of them makes."""
+"""The event that a trigger makes where that is not its name: two names are the tool's own, and the
+last one moves its clock to nine days before the end, while Stripe tells of it seven days before."""
 
 LATER = 15
 """Seconds to wait for what is told after the tool is done: delayed debits, test clocks."""

@@ -25,11 +25,11 @@ def signed_in(client, user):
 def buy(plans, signed_in, stripe_sandbox):
     """Buy through the pages, with the webhooks delivered."""
 
-    def buy(price, quantity):
+    def buy(price, quantity, **payment):
         answer = signed_in.post(
             reverse("stripe_billing:checkout"), {"price": price, "quantity": quantity}
         )
-        stripe_sandbox.pay(answer["Location"])
+        stripe_sandbox.pay(answer["Location"], **payment)
         assert set(stripe_sandbox.deliver()) == {200}
 
     return buy

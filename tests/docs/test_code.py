@@ -11,9 +11,11 @@ import inspect
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.checks import run_checks
+from django.dispatch import Signal
 from django.template import engines
 from django.test import RequestFactory, override_settings
 
+from django_stripe_billing import signals
 from django_stripe_billing.access import Billing
 from django_stripe_billing.catalog.plan_file import read_plans
 from django_stripe_billing.checks import TAG
@@ -28,7 +30,9 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 @pytest.fixture(autouse=True)
 def own_handlers(monkeypatch):
-    """Handlers that a page registers are forgotten after it."""
+    """Handlers and receivers that a page registers are forgotten after it."""
+    for signal in (value for value in vars(signals).values() if isinstance(value, Signal)):
+        monkeypatch.setattr(signal, "receivers", list(signal.receivers))
     monkeypatch.setattr(registry, "_handlers", registry.defaultdict(list))
 
 

@@ -7,13 +7,16 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import get_commands, load_command_class
+from django.dispatch import Signal
 
-from django_stripe_billing import checks, conf
+from django_stripe_billing import checks, conf, signals
 from django_stripe_billing.api import errors
-from django_stripe_billing.models import Event
-from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.models import Drift, EmailMessage, Event
+from django_stripe_billing.rules.drift import MEANINGS
 from django_stripe_billing.rules.events import SUBJECTS
 from django_stripe_billing.sandbox.operator_controls import CONTROLS
+from django_stripe_billing.signal_types import TYPES
+from django_stripe_billing.webhooks.effects import EFFECTS
 
 from .pages import PAGES, ROOT, page
 
@@ -134,5 +137,51 @@ def test_the_statuses_of_an_event_are_all_there():
 
 
 def test_every_kind_of_drift_is_explained():
-    rows = page("docs/operations.md").table("Kinds of drift")
-    assert [plain(row[0]) for row in rows] == [kind.value for kind in Kind]
+    rows = page("docs/reconcile.md").table("Kinds of drift")
+    assert [tuple(plain(cell) for cell in row) for row in rows] == [
+        (kind.value, meaning.sentence, meaning.repair or "—", meaning.advice)
+        for kind, meaning in MEANINGS.items()
+    ]
+
+
+def test_every_option_of_the_proof_is_explained():
+    told = [plain(row[0]).split()[0] for row in page("docs/reconcile.md").table("Options")]
+    own = options_of("reconcile_entitlements") - options_of("runserver")
+    assert set(told) == {option for option in own if option.startswith("--")}
+    assert len(told) == len(set(told))
+
+
+def test_the_states_of_drift_are_all_there():
+    rows = page("docs/reconcile.md").table("Read a report")
+    assert [plain(row[0]) for row in rows] == [
+        state for state in Drift.State.values if state != Drift.State.GONE
+    ]
+
+
+def listed(cell):
+    return tuple(re.findall(r"`(\w+)`", cell))
+
+
+def test_the_table_of_what_each_event_does_is_that_of_the_code():
+    rows = page("docs/signals.md").table("What each event does")
+    assert {plain(row[0]): (row[1], listed(row[2]), listed(row[3])) for row in rows} == {
+        name: (effect.does, effect.signals, effect.emails) for name, effect in EFFECTS.items()
+    }
+
+
+def test_every_signal_is_listed_with_what_it_carries():
+    rows = page("docs/signals.md").table("All of them")
+    sent = {name for name, value in vars(signals).items() if isinstance(value, Signal)}
+    assert {plain(row[0]) for row in rows} == sent == TYPES.keys()
+    for name, _, carried, _ in rows:
+        own = TYPES[plain(name)].__annotations__.keys() - {"signal"}
+        assert set(listed(carried)) == own, name
+    named = {name for effect in EFFECTS.values() for name in effect.signals}
+    assert named <= sent
+
+
+def test_every_email_is_listed():
+    rows = page("docs/emails.md").table("E-mails")
+    assert [plain(row[0]) for row in rows] == EmailMessage.Kind.values
+    named = {kind for effect in EFFECTS.values() for kind in effect.emails}
+    assert named == set(EmailMessage.Kind.values)

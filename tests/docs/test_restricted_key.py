@@ -44,6 +44,22 @@ def use_something(stripe_sandbox):
     call_command("send_usage")
 
 
+def buy_once(stripe_sandbox, buy):
+    """Something that is paid once, and disputed at once."""
+    price = {"currency": "usd", "unit_amount": 900, "lookup_key": "once"}
+    product = {"product_data": {"name": "Book"}}
+    stripe_sandbox.call("POST", "/v1/prices", price | product)
+    call_command("sync_catalog", verbosity=0)
+    buy("once", 1, payment_method="pm_card_createDispute")
+
+
+def save_a_card(stripe_sandbox, signed_in):
+    address = signed_in.post("/billing/setup/")["Location"]
+    session = stripe_sandbox.pay(address)
+    answer = signed_in.get("/billing/return/", {"session_id": session["id"]})
+    assert "saved" in answer.content.decode()
+
+
 def test_it_suffices_for_the_push_and_for_the_site(plans, buy, stripe_sandbox, signed_in):
     engine = stripe_sandbox.engine
     assert missing(engine.requests, of_the_site=False) == []
@@ -53,10 +69,13 @@ def test_it_suffices_for_the_push_and_for_the_site(plans, buy, stripe_sandbox, s
     session = next(iter(engine.state.all("checkout.session")))
     signed_in.get("/billing/return/", {"session_id": session["id"]})
     assert signed_in.post("/billing/portal/").status_code == 303
+    buy_once(stripe_sandbox, buy)
+    save_a_card(stripe_sandbox, signed_in)
     sync_customer(Customer.objects.get(), cause=Cause(kind="person"))
     call_command("sync_catalog", verbosity=0)
     use_something(stripe_sandbox)
-    call_command("reconcile_entitlements", "--apply")
+    call_command("reconcile_entitlements", "--apply", "--events", "--verify-features", "all")
     assert missing(engine.requests, of_the_site=True) == []
     used = {path for path in permissions() for _, seen in engine.requests if seen.startswith(path)}
-    assert set(permissions()) - used == {"/v1/subscription_items"}
+    shown_within_others = {"/v1/payment_intents", "/v1/charges"}
+    assert set(permissions()) - used == {"/v1/subscription_items", *shown_within_others}

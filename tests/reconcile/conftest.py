@@ -5,7 +5,7 @@ import pytest
 def no_pauses(monkeypatch):
     """Stripe is asked again at once, and as fast as it answers."""
     monkeypatch.setattr("django_stripe_billing.reconcile.patience.LONGEST_PAUSE", 0)
-    monkeypatch.setattr("django_stripe_billing.reconcile.run.TEST_RATE", 10_000.0)
+    monkeypatch.setattr("django_stripe_billing.reconcile.rates.TEST_RATE", 10_000.0)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from django_stripe_billing.rules.drift import MEANINGS, Kind
 
 from .database import database
 from .planting import LATER, plant, populate
+from .planting_payments import plant_payments, sell_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,10 +27,13 @@ def whole(**values):
 
 def test_every_kind_at_once_is_found_exactly_and_repaired_exactly(shop, stripe_sandbox):
     rows = populate(shop, stripe_sandbox, 2_000)
+    sessions = sell_once(shop, stripe_sandbox, rows)
+    stripe_sandbox.advance(LATER)
     clean = reconcile(events=True)
     assert (clean.drift, clean.errors, clean.exit_code) == ([], [], 0)
 
     planted = plant(shop, stripe_sandbox, rows)
+    plant_payments(stripe_sandbox, sessions, planted)
     stripe_sandbox.advance(LATER)
     assert {kind for kind, _object in planted.expected} == {kind.value for kind in Kind}
 

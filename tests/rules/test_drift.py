@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_stripe_billing.rules.drift import Kind, entitlement_drift, subscription_drift
+from django_stripe_billing.rules.drift import (
+    MEANINGS,
+    Kind,
+    entitlement_drift,
+    subscription_drift,
+    takes_access_away,
+)
 from django_stripe_billing.rules.entitlements import Term
 from django_stripe_billing.rules.snapshots import parse_subscription
 
@@ -86,12 +92,76 @@ held = st.dictionaries(st.sampled_from(["reports", "seats", "export"]), terms)
 @given(held, held)
 def test_entitlements_drift_exactly_where_they_differ(have, want):
     found = entitlement_drift(held=have, wanted=want)
-    differing = {key for key in have.keys() | want.keys() if have.get(key) != want.get(key)}
-    assert {difference.subject for difference in found} == differing
-    for difference in found:
-        key = difference.subject
-        expected = {Kind.ENTITLEMENT_MISSING} if key not in have else {Kind.ENTITLEMENT_EXTRA}
-        if key in have and key in want:
-            expected = {Kind.ENTITLEMENT_END, Kind.ENTITLEMENT_LIMIT}
-        assert difference.kind in expected
-        assert difference.here != difference.stripe
+    expected = set()
+    for key in have.keys() | want.keys():
+        if key not in have:
+            expected.add((Kind.ENTITLEMENT_MISSING, key))
+        elif key not in want:
+            expected.add((Kind.ENTITLEMENT_EXTRA, key))
+        else:
+            if have[key].limit != want[key].limit:
+                expected.add((Kind.ENTITLEMENT_LIMIT, key))
+            if (have[key].ends_at, have[key].reason) != (want[key].ends_at, want[key].reason):
+                expected.add((Kind.ENTITLEMENT_END, key))
+    assert {(difference.kind, difference.subject) for difference in found} == expected
+    assert len(found) == len(expected)
+    assert all(difference.here != difference.stripe for difference in found)
+
+
+def worth(term):
+    """Terms from less to more: later ends and higher limits; None is without end or limit."""
+    return (
+        float("inf") if term.ends_at is None else term.ends_at,
+        float("inf") if term.limit is None else term.limit,
+    )
+
+
+@given(held, held)
+def test_access_is_taken_away_exactly_where_a_feature_time_or_units_are_lost(have, want):
+    loses = any(
+        key not in want
+        or worth(want[key])[0] < worth(term)[0]
+        or worth(want[key])[1] < worth(term)[1]
+        for key, term in have.items()
+    )
+    assert takes_access_away(held=have, wanted=want) is loses
+
+
+@given(held)
+def test_what_is_equal_neither_drifts_nor_takes_away(have):
+    assert entitlement_drift(held=have, wanted=have) == []
+    assert not takes_access_away(held=have, wanted=have)
+    assert not takes_access_away(held={}, wanted=have)
+
+
+snapshots = st.builds(
+    lambda values, item_values: parse_subscription(
+        subscription(**values, items=items(item(**item_values)))
+    ),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "status": st.sampled_from(["active", "unpaid", "canceled", "new"]),
+            "cancel_at": st.none() | st.integers(0, 2**33),
+            "cancel_at_period_end": st.booleans(),
+            "currency": st.sampled_from(["usd", "eur"]),
+        },
+    ),
+    st.fixed_dictionaries({}, optional={"quantity": st.none() | st.integers(0, 9)}),
+)
+
+
+@given(snapshots, snapshots)
+def test_subscriptions_drift_in_both_directions_exactly_when_they_are_not_equal(one, other):
+    there, back = subscription_drift(one, other), subscription_drift(other, one)
+    assert bool(there) == bool(back) == (one != other)
+    assert [(entry.kind, entry.here, entry.stripe) for entry in there] == [
+        (entry.kind, entry.stripe, entry.here) for entry in back
+    ]
+
+
+def test_every_kind_is_repaired_or_left_to_a_person_who_is_told_what_to_do():
+    assert set(MEANINGS) == set(Kind)
+    for meaning in MEANINGS.values():
+        assert meaning.sentence.endswith(".")
+        assert bool(meaning.repair) != bool(meaning.advice)

@@ -16,7 +16,9 @@ from django_stripe_billing.rules.entitlements import (
     wanted_entitlements,
 )
 from django_stripe_billing.rules.events import parse_event, without_bearer_values
+from django_stripe_billing.rules.invoices import parse_invoice
 from django_stripe_billing.rules.json_values import LARGEST_INTEGER, LARGEST_SECOND
+from django_stripe_billing.rules.payment_methods import parse_payment_method
 from tests.mutations import mutations
 
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "stripe" / "fixtures3.json"
@@ -37,6 +39,8 @@ PARSERS = {
     "checkout.session": snapshots.parse_checkout_session,
     "entitlements.active_entitlement_summary": snapshots.parse_entitlement_summary,
     "event": parse_event,
+    "invoice": parse_invoice,
+    "payment_method": parse_payment_method,
 }
 HUNDRED = settings(
     max_examples=100,

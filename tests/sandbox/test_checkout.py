@@ -239,3 +239,73 @@ def test_an_expired_session_cancels_its_intent(shop, book):
     assert expired["status"] == "expired"
     intent = shop.call("GET", f"/v1/payment_intents/{expired['payment_intent']}")
     assert intent["status"] == "canceled"
+
+
+def invoice_of(shop, done):
+    return shop.call("GET", f"/v1/invoices/{done['invoice']}", {"expand": ["payments"]})
+
+
+def test_a_one_off_checkout_makes_a_paid_invoice_where_it_is_asked_for(shop, book):
+    half = shop.call("POST", "/v1/coupons", {"percent_off": 50, "duration": "once"})
+    shop.call("POST", f"/v1/customers/{shop.customer['id']}", {"balance": -300})
+    data = {"description": "Thanks", "metadata": {"order": "7"}}
+    session = buy(
+        shop,
+        book,
+        2,
+        customer=shop.customer["id"],
+        discounts=[{"coupon": half["id"]}],
+        invoice_creation={"enabled": True, "invoice_data": data},
+    )
+    assert session["invoice_creation"]["invoice_data"]["metadata"] == {"order": "7"}
+    done = shop.engine.complete_checkout(session["id"])
+    invoice = invoice_of(shop, done)
+    assert (invoice["status"], invoice["billing_reason"]) == ("paid", "manual")
+    assert (invoice["subtotal"], invoice["total"], invoice["amount_paid"]) == (3000, 1500, 1500)
+    assert (invoice["description"], invoice["metadata"]) == ("Thanks", {"order": "7"})
+    (payment,) = invoice["payments"]["data"]
+    assert payment["payment"]["payment_intent"] == done["payment_intent"]
+    assert invoice["hosted_invoice_url"]
+    assert shop.types().count("payment_intent.created") == 1
+    told = shop.types()
+    assert told.index("payment_intent.succeeded") < told.index("invoice.paid")
+    assert told.index("invoice.paid") < told.index("checkout.session.completed")
+    customer = shop.call("GET", f"/v1/customers/{shop.customer['id']}")
+    assert customer["balance"] == -300, "a checkout is paid whatever the balance"
+
+
+def test_a_buyer_who_gets_an_invoice_becomes_a_customer_also_after_3d_secure(shop, book):
+    session = buy(shop, book, invoice_creation={"enabled": True})
+    with pytest.raises(SandboxError):
+        shop.engine.complete_checkout(session["id"], payment_method="pm_card_threeDSecure2Required")
+    shop.engine.authenticate(read(shop, session)["payment_intent"])
+    done = read(shop, session)
+    assert done["status"] == "complete"
+    assert invoice_of(shop, done)["customer"] == done["customer"]
+
+
+def test_a_delayed_debit_makes_the_invoice_when_it_has_arrived(shop):
+    price = one_off(shop, 1500, "eur")
+    session = buy(shop, price, invoice_creation={"enabled": True})
+    debit = shop.call(
+        "POST",
+        "/v1/payment_methods",
+        {
+            "type": "sepa_debit",
+            "sepa_debit": {"iban": "AT321904300235473204"},
+            "billing_details": {"name": "Ada", "email": "ada@example.com"},
+        },
+    )
+    done = shop.engine.complete_checkout(session["id"], payment_method=debit["id"])
+    assert (done["payment_status"], done["invoice"]) == ("unpaid", None)
+    shop.advance(200)
+    assert invoice_of(shop, read(shop, session))["amount_paid"] == 1500
+
+
+def test_a_checkout_without_invoice_creation_makes_none(shop, book):
+    done = shop.engine.complete_checkout(buy(shop, book, customer=shop.customer["id"])["id"])
+    assert done["invoice"] is None
+    assert shop.call("GET", "/v1/invoices")["data"] == []
+    with pytest.raises(SandboxError) as refusal:
+        shop.checkout(invoice_creation={"enabled": True})
+    assert refusal.value.param == "invoice_creation"

@@ -164,3 +164,117 @@ def test_a_metered_price_is_billed_for_the_usage_of_a_period(shop):
     usage = metered_quantity(shop.engine, shop.customer["id"], price, START, START + 30 * DAY)
     assert usage == Decimal(10)
     assert metered_quantity(shop.engine, "cus_other", price, 0, START * 2) == 0
+
+
+@pytest.fixture
+def metered(shop):
+    """A meter that sums, and a subscription that pays two cents for each call and 20.00 a month."""
+    made = meter(shop)
+    recurring = {"interval": "month", "usage_type": "metered", "meter": made["id"]}
+    price = shop.add_price(2, "month", recurring=recurring)
+    items = [{"price": shop.price["id"]}, {"price": price["id"]}]
+    return shop.subscribe(items=items)
+
+
+def use(shop, value, *, at=None):
+    params = {
+        "event_name": "calls_sum",
+        "payload": {"stripe_customer_id": shop.customer["id"], "value": value},
+    }
+    return shop.call(
+        "POST", "/v1/billing/meter_events", params | ({} if at is None else {"timestamp": at})
+    )
+
+
+def lines(shop, subscription):
+    """Amount and quantity of the latest invoice's lines."""
+    return [
+        (line["amount"], line["quantity"], line["period"]["start"], line["period"]["end"])
+        for line in shop.invoices(subscription)[0]["lines"]["data"]
+    ]
+
+
+MONTH = 30 * DAY
+NEXT = START + MONTH + 31 * DAY
+"""The end of the second period."""
+
+
+def test_a_renewal_bills_the_usage_of_the_past_period(shop, metered):
+    assert lines(shop, metered)[1] == (0, 0, START, START + MONTH)
+    shop.advance(DAY)
+    use(shop, "10")
+    use(shop, "1.5")
+    preview = {"subscription": metered["id"]}
+    assert shop.call("POST", "/v1/invoices/create_preview", preview)["total"] == 2023
+    shop.advance(MONTH - DAY)
+    draft = shop.invoices(metered)[0]
+    assert draft["status"] == "draft"
+    assert lines(shop, metered) == [
+        (2000, 1, START + MONTH, NEXT),
+        (23, 11, START, START + MONTH),
+    ]
+    assert draft["lines"]["data"][1]["quantity_decimal"] == "11.5"
+    shop.advance(3600)
+    assert shop.invoices(metered)[0]["amount_paid"] == 2023
+    use(shop, "7")
+    shop.advance(NEXT - shop.engine.now + 3600)
+    assert lines(shop, metered)[1] == (14, 7, START + MONTH, NEXT)
+
+
+def test_usage_that_is_told_of_late_counts_while_the_invoice_is_a_draft(shop, metered):
+    shop.advance(MONTH + 1800)
+    use(shop, "5", at=START + MONTH - 60)
+    use(shop, "3")
+    shop.advance(1800)
+    paid = shop.invoices(metered)[0]
+    assert (paid["status"], paid["total"]) == ("paid", 2010)
+    use(shop, "100", at=START + MONTH - 60)
+    shop.advance(NEXT - shop.engine.now + 3600)
+    assert shop.invoices(metered)[0]["total"] == 2006, "after that it is too late"
+
+
+def test_usage_in_a_trial_costs_nothing(shop):
+    made = meter(shop)
+    recurring = {"interval": "month", "usage_type": "metered", "meter": made["id"]}
+    price = shop.add_price(2, "month", recurring=recurring)
+    subscription = shop.subscribe(items=[{"price": price["id"]}], trial_period_days=10)
+    use(shop, "50")
+    shop.advance(10 * DAY + 3600)
+    use(shop, "4")
+    assert shop.invoices(subscription)[0]["total"] == 0
+    shop.advance(32 * DAY)
+    assert shop.invoices(subscription)[0]["total"] == 8
+
+
+def test_the_last_usage_is_billed_when_the_subscription_ends(shop, metered):
+    shop.change(metered, cancel_at_period_end=True)
+    use(shop, "6")
+    shop.advance(MONTH)
+    assert shop.read(metered)["status"] == "canceled"
+    assert [(amount, quantity) for amount, quantity, *_ in lines(shop, metered)] == [(12, 6)]
+
+
+def test_an_immediate_cancellation_bills_usage_only_when_it_is_told_to(shop, metered):
+    use(shop, "6")
+    shop.advance(DAY)
+    expected = shop.call(
+        "POST",
+        "/v1/invoices/create_preview",
+        {
+            "subscription": metered["id"],
+            "subscription_details": {"cancel_now": True, "proration_behavior": "none"},
+        },
+    )
+    shop.call("DELETE", f"/v1/subscriptions/{metered['id']}", {"invoice_now": True})
+    assert shop.invoices(metered)[0]["total"] == expected["total"] == 12
+
+
+def test_packages_of_usage_are_rounded(shop):
+    made = meter(shop)
+    recurring = {"interval": "month", "usage_type": "metered", "meter": made["id"]}
+    packages = {"divide_by": 10, "round": "up"}
+    price = shop.add_price(100, "month", recurring=recurring, transform_quantity=packages)
+    subscription = shop.subscribe(items=[{"price": price["id"]}])
+    use(shop, "21")
+    shop.advance(MONTH + 3600)
+    assert shop.invoices(subscription)[0]["total"] == 300

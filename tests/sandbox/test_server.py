@@ -566,3 +566,40 @@ def test_the_controls_do_what_the_page_does(running):
     control(server, "reset")
     assert pay(server.engine)["status"] == "succeeded"
     assert fetch(f"{server.url}/_sandbox/decline", {"code": "x"})[0] == 400
+
+
+def test_an_invoices_page_leads_to_3d_secure_and_back(running):
+    server, _ = running
+    shop = Shop(server.engine)
+    subscription = shop.subscribe(payment_behavior="default_incomplete")
+    url = shop.invoices(subscription)[0]["hosted_invoice_url"]
+    status, headers, _ = fetch(url, {"card_number": "4000000000003220"})
+    assert status == 303
+    assert headers["Location"].startswith("/3ds/pi_")
+    bank = server.url + headers["Location"]
+    assert shop.read(subscription)["status"] == "incomplete"
+    status, headers, _ = fetch(bank, {"action": "authenticate"})
+    assert status == 303
+    assert headers["Location"].startswith(url)
+    assert shop.read(subscription)["status"] == "active"
+
+
+def test_the_pages_of_a_connected_account_are_found(running):
+    server, _ = running
+    engine = server.engine
+    with engine.on_account("acct_1Connected"):
+        shop = Shop(engine)
+        session = shop.checkout()
+        portal = shop.call("POST", "/v1/billing_portal/sessions", {"customer": shop.customer["id"]})
+    status, _, page = fetch(session["url"])
+    assert (status, "20.00 USD" in page) == (200, True)
+    assert fetch(session["url"], {"action": "pay", "card_number": "4242424242424242"})[0] == 303
+    with engine.on_account("acct_1Connected"):
+        (subscription,) = shop.call("GET", "/v1/subscriptions")["data"]
+    assert subscription["status"] == "active"
+    assert fetch(portal["url"])[0] == 200
+    form = {"action": "cancel", "subscription": subscription["id"]}
+    assert fetch(portal["url"], form)[0] == 303
+    with engine.on_account("acct_1Connected"):
+        assert shop.read(subscription)["cancel_at"]
+    assert engine.call("GET", "/v1/subscriptions")["data"] == []

@@ -94,9 +94,14 @@ def test_it_lets_go_after_its_last_phase(shop, subscription, schedule):
     live = shop.read(subscription)
     assert (live["status"], live["schedule"]) == ("active", None)
     assert shop.invoices(subscription)[0]["total"] == 10_000
-    told = shop.events("subscription_schedule.expiring", "subscription_schedule.released")
+    told = shop.events(
+        "subscription_schedule.completed",
+        "subscription_schedule.expiring",
+        "subscription_schedule.released",
+    )
     assert told == [
         ("subscription_schedule.expiring", end - 7 * DAY),
+        ("subscription_schedule.completed", end),
         ("subscription_schedule.released", end),
     ]
 
@@ -172,7 +177,44 @@ def test_a_schedule_can_begin_a_subscription(shop, starts_in):
     schedule = shop.call("GET", f"{PATH}/{schedule['id']}")
     subscription = shop.read({"id": schedule["subscription"]})
     assert (subscription["status"], subscription["created"]) == ("active", START + starts_in)
-    assert shop.invoices(subscription)[0]["total"] == 4000
+    invoice = shop.invoices(subscription)[0]
+    assert (invoice["total"], invoice["status"]) == (4000, "draft")
+    shop.advance(3600)
+    assert shop.invoices(subscription)[0]["status"] == "paid"
+
+
+def start_with(shop, customer):
+    phase = {
+        "items": [{"price": shop.price["id"]}],
+        "duration": {"interval": "month", "interval_count": 12},
+    }
+    given = {"customer": customer["id"], "start_date": "now", "phases": [phase]}
+    schedule = shop.call("POST", PATH, given)
+    return schedule, shop.read({"id": schedule["subscription"]})
+
+
+def test_a_schedule_begins_for_a_customer_without_a_card_who_stays_past_due(shop):
+    _, subscription = start_with(shop, shop.call("POST", "/v1/customers", {}))
+    assert subscription["status"] == "active"
+    shop.advance(3600)
+    assert shop.read(subscription)["status"] == "past_due"
+    invoice = shop.invoices(subscription)[0]
+    assert (invoice["attempt_count"], invoice["next_payment_attempt"]) == (1, None)
+    shop.advance(20 * DAY)
+    assert shop.read(subscription)["status"] == "past_due", "there was nothing to try again"
+
+
+def test_a_schedule_is_aborted_when_its_subscription_ends_for_want_of_money(shop):
+    shop.use_card("pm_card_chargeCustomerFail")
+    schedule, subscription = start_with(shop, shop.customer)
+    shop.advance(8 * DAY)
+    assert shop.read(subscription)["status"] == "canceled"
+    assert shop.call("GET", f"{PATH}/{schedule['id']}")["status"] == "canceled"
+    assert shop.types()[-4:-1] == [
+        "subscription_schedule.canceled",
+        "subscription_schedule.aborted",
+        "customer.subscription.deleted",
+    ]
 
 
 def test_phases_that_do_not_fit_are_refused(shop, schedule):

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from django_stripe_billing.conf import DEFAULTS
 from django_stripe_billing.exceptions import (
+    PaymentDeclinedError,
     StripeAuthenticationError,
     StripeError,
     StripeObjectMissingError,
@@ -123,7 +124,12 @@ def error(message="no", **values):
         (400, error(type="idempotency_error"), StripeError, "idempotency_error"),
         (401, error(), StripeAuthenticationError, ""),
         (403, error(code="more_permissions_required"), StripeAuthenticationError, None),
-        (402, error(code="card_declined", type="card_error"), StripeError, "card_declined"),
+        (
+            402,
+            error(code="card_declined", type="card_error"),
+            PaymentDeclinedError,
+            "card_declined",
+        ),
         (409, error(code="idempotency_key_in_use"), StripeUnavailableError, None),
         (429, error(code="lock_timeout"), StripeRateLimitError, "lock_timeout"),
         (500, error(), StripeUnavailableError, ""),

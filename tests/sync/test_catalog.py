@@ -182,7 +182,7 @@ class TestTerms:
         terms = product(id="prod_pro", metadata={"limit:seats": "9"})
         with statements() as asked:
             post(event("product.updated", terms))
-        assert len(asked) <= 13
+        assert len(asked) <= 14
         assert set(
             Entitlement.objects.filter(feature__lookup_key="seats").values_list("limit")
         ) == {(9,)}

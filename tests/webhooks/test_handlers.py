@@ -10,13 +10,14 @@ from django_stripe_billing.models import Event, Feature, Subscription
 from django_stripe_billing.signals import entitlement_granted, subscription_changed
 from django_stripe_billing.webhooks import webhook_handler
 from django_stripe_billing.webhooks.registry import unregister
-from tests.payloads import event, subscription
+from tests.payloads import NOW, event, subscription
 
 from .test_view import post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CREATED = "customer.subscription.created"
+UPDATED = "customer.subscription.updated"
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +54,16 @@ def test_what_a_handler_writes_commits_with_the_event(catalog, customer):
     with handling(CREATED, write):
         assert post(created()).status_code == 200
     assert Feature.objects.filter(lookup_key="sub_1").exists()
+
+
+def test_a_handler_sees_what_became_of_the_event(catalog, customer):
+    seen = []
+    with handling(UPDATED, lambda row: seen.append((row.status, row.note, row.pk is not None))):
+        post(event(UPDATED, subscription(), created=NOW + 9))
+        post(event(UPDATED, subscription(status="unpaid"), created=NOW))
+    assert [status for status, _, _ in seen] == ["processed", "stale"]
+    assert seen[1][1].startswith("Something newer")
+    assert all(is_stored for _, _, is_stored in seen)
 
 
 def test_an_error_of_the_database_that_a_handler_swallows_is_not_acknowledged(catalog, customer):

@@ -80,6 +80,12 @@ class Command(BaseCommand):
             help="First look for events that never arrived, and process them.",
         )
         what.add_argument(
+            "--payments",
+            action="store_true",
+            help="Compare one-off payments although none is known here; else they are compared"
+            " where one is, or a price that is paid once.",
+        )
+        what.add_argument(
             "--verify-features",
             type=_sample,
             metavar="N",
@@ -112,7 +118,18 @@ class Command(BaseCommand):
             metavar="N",
             help="Calls to Stripe a second (default 20 with a live key, 10 with a test key).",
         )
-        how.add_argument("--workers", type=_workers, default=1, metavar="N", help="Threads.")
+        how.add_argument(
+            "--workers",
+            type=_workers,
+            default=1,
+            metavar="N",
+            help="Threads, or with --distribute tasks.",
+        )
+        how.add_argument(
+            "--distribute",
+            action="store_true",
+            help="Let workers of Django's task framework do it; this command waits for them.",
+        )
         how.add_argument(
             "--watch", type=_minutes, metavar="MINUTES", help="Repeat for ever, with that pause."
         )
@@ -208,8 +225,10 @@ class Command(BaseCommand):
             max_changes=options["max_changes"],
             rate=options["rate"],
             workers=options["workers"],
+            is_distributed=options["distribute"],
             allow_empty=options["allow_empty"],
             events=options["events"],
+            payments=options["payments"],
             verify_features=options["verify_features"],
         )
         if not options["quiet"]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
+from argparse import ArgumentTypeError
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
@@ -13,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...conf import settings
 from ...sandbox.deliveries import HttpDeliveries
-from ...sandbox.engine import Engine
+from ...sandbox.engine import RETRY_DAYS, EndOfDunning, Engine
 from ...sandbox.server import SandboxServer
 
 
@@ -40,6 +41,20 @@ class Command(BaseCommand):
             help='Signs the webhooks; without it the first of STRIPE_BILLING["WEBHOOK_SECRETS"].',
         )
         parser.add_argument(
+            "--retry-days",
+            type=_days,
+            default=RETRY_DAYS,
+            metavar="DAYS",
+            help="Days after the first failure on which an invoice is charged again, for example"
+            " 3,5,7 (the default); none for no retries.",
+        )
+        parser.add_argument(
+            "--end-of-dunning",
+            choices=get_args(EndOfDunning),
+            default="cancel",
+            help="What becomes of a subscription when the last attempt has failed.",
+        )
+        parser.add_argument(
             "--port-file", type=Path, help="A file to write the port to, once it listens."
         )
 
@@ -59,7 +74,7 @@ class Command(BaseCommand):
                 f"--forward-to takes a URL such as http://127.0.0.1:8000/billing/webhook/, not"
                 f" {options['forward_to']!r}."
             )
-        engine = Engine()
+        engine = self.engine(options)
         deliveries = HttpDeliveries(engine, options["forward_to"], secret=secret)
         try:
             server = SandboxServer(engine, deliveries, host=options["host"], port=options["port"])
@@ -78,12 +93,26 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
 
+    def engine(self, options: dict[str, Any]) -> Engine:
+        """The account that these options describe."""
+        return Engine(retry_days=options["retry_days"], end_of_dunning=options["end_of_dunning"])
+
     def _announce(self, server: SandboxServer, forward_to: str) -> None:
         self.stdout.write(f"Stripe sandbox on {server.url}")
         self.stdout.write(f'  STRIPE_BILLING["API_BASE"] = "{server.url}"')
         target = forward_to or "webhook endpoints made over the API only (or pass --forward-to)"
         self.stdout.write(f"  webhooks go to {target}")
         self.stdout.flush()
+
+
+def _days(text: str) -> tuple[int, ...]:
+    """`3,5,7`, or `none`."""
+    if text == "none":
+        return ()
+    days = tuple(int(day) if day.strip().isdecimal() else 0 for day in text.split(","))
+    if days[0] < 1 or list(days) != sorted(set(days)):
+        raise ArgumentTypeError(f"{text!r} is no list of days in order, such as 3,5,7, nor none.")
+    return days
 
 
 def _is_address(text: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..cards import NUMBERS
 from ..errors import SandboxError
+from ..resources import invoice_payments
 from ..state import StripeObject
 from . import pdf
 from .html import Page, money, not_found, page, redirect
@@ -30,6 +31,8 @@ def answer(engine: Engine, secret: str, method: str, form: dict[str, str]) -> Pa
     try:
         _pay(engine, invoice, card=f"pm_card_{NUMBERS[number]}")
     except SandboxError as error:
+        if error.code == "invoice_payment_intent_requires_action":
+            return _authenticate(engine, invoice, secret)
         return _show(engine, invoice, error=str(error))
     return redirect(f"/i/{secret}")
 
@@ -72,6 +75,15 @@ def _pay(engine: Engine, invoice: StripeObject, *, card: str) -> None:
     )
     path = f"/v1/invoices/{invoice['id']}/pay"
     engine.call("POST", path, {"payment_method": method["id"], "off_session": False})
+
+
+def _authenticate(engine: Engine, invoice: StripeObject, secret: str) -> Page:
+    """The bank's page comes first, and leads back here."""
+    with engine.lock:
+        intent = invoice_payments.intent_of(engine, invoice)
+        assert intent is not None  # noqa: S101 - the invoice is open
+        engine.state.notes[intent["id"]]["return_url"] = f"{engine.base_url}/i/{secret}"
+    return redirect(f"/3ds/{intent['id']}")
 
 
 def _show(engine: Engine, invoice: StripeObject, *, error: str = "") -> Page:

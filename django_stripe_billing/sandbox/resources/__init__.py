@@ -92,6 +92,7 @@ INCLUDE = {
     ("checkout.session", "line_items"): checkout_sessions.included_line_items,
     ("coupon", "applies_to"): coupons.applies_to,
     ("customer", "subscriptions"): subscriptions.of_customer,
+    ("invoice", "confirmation_secret"): invoice_payments.confirmation_secret,
     ("invoice", "payments"): invoice_payments.of_invoice,
 }
 """Fields that an object shows only when they are expanded."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import amounts
 from ..periods import period_around
 from ..state import StripeObject
+from . import meters
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -35,13 +36,20 @@ class Billable:
     invoice_item: str | None = None
     """The id of the invoice item that it was kept as."""
     is_discountable: bool = True
+    usage: Decimal | None = None
+    """What was used, for a metered price."""
     metadata: dict[str, str] = field(default_factory=dict)
 
 
 def for_period(
     engine: Engine, subscription: StripeObject, item: StripeObject, *, is_free: bool = False
 ) -> Billable:
-    """An item's current period; a period that is cut short by the anchor costs its part."""
+    """An item's current period; a period that is cut short by the anchor costs its part.
+
+    A metered item is billed for the period that is over.
+    """
+    if is_metered(item):
+        return for_usage(engine, subscription, item, until=item["current_period_start"])
     price, start, end = item["price"], item["current_period_start"], item["current_period_end"]
     whole = whole_period(subscription, item, at=start)
     amount = amounts.of(price, item["quantity"])
@@ -57,6 +65,34 @@ def for_period(
         price=price,
         subscription=subscription["id"],
         subscription_item=item["id"],
+        metadata=dict(item["metadata"]),
+    )
+
+
+def is_metered(item: StripeObject) -> bool:
+    return bool(item["price"]["recurring"]["usage_type"] == "metered")
+
+
+def for_usage(
+    engine: Engine, subscription: StripeObject, item: StripeObject, *, until: int
+) -> Billable:
+    """What was used of a metered item and not billed yet, until a moment."""
+    price = item["price"]
+    start: int = item["current_period_start"]
+    since = min(engine.state.notes.get(item["id"], {}).get("billed_until", start), until)
+    usage = meters.metered_quantity(engine, subscription["customer"], price, since, until)
+    is_first = since == until
+    return Billable(
+        amount=amounts.of(price, usage),
+        currency=price["currency"],
+        description=named(engine, {**item, "quantity": None}),
+        start=start if is_first else since,
+        end=item["current_period_end"] if is_first else until,
+        quantity=int(usage),
+        price=price,
+        subscription=subscription["id"],
+        subscription_item=item["id"],
+        usage=None if is_first else usage,
         metadata=dict(item["metadata"]),
     )
 
@@ -116,8 +152,12 @@ def pricing(billable: Billable) -> dict[str, Any]:
 
 def line(engine: Engine, billable: Billable, *, invoice_id: str, is_kept: bool) -> StripeObject:
     """An invoice's line."""
+    line_id = engine.state.new_id("il_" if is_kept else "il_tmp_", length=24)
+    exact = billable.quantity if billable.usage is None else billable.usage
+    if is_kept and billable.usage is not None:
+        engine.state.notes[line_id]["is_usage"] = True
     return {
-        "id": engine.state.new_id("il_" if is_kept else "il_tmp_", length=24),
+        "id": line_id,
         "object": "line_item",
         "amount": billable.amount,
         "currency": billable.currency,
@@ -133,7 +173,7 @@ def line(engine: Engine, billable: Billable, *, invoice_id: str, is_kept: bool) 
         "pretax_credit_amounts": [],
         "pricing": pricing(billable),
         "quantity": billable.quantity,
-        "quantity_decimal": None if billable.quantity is None else str(billable.quantity),
+        "quantity_decimal": None if exact is None else format(exact, "f"),
         "subscription": billable.subscription,
         "subtotal": billable.amount,
         "taxes": [],

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..state import StripeObject
-from . import billables, invoice_items, invoices
+from . import (
+    billables,
+    invoice_collection,
+    invoice_discounts,
+    invoice_items,
+    invoices,
+    metered_lines,
+)
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -58,6 +65,9 @@ def bill(
         period=period,
         pending=pending,
     )
+    billed_with = [engine.state.objects[one] for one in invoice["discounts"]]
+    invoice_discounts.remember(engine, items, billed_with)
+    metered_lines.mark_billed(engine, subscription, items)
     notes = engine.state.notes[invoice["id"]]
     notes["days_until_due"] = subscription["days_until_due"]
     notes["is_retried"] = is_retried
@@ -98,4 +108,4 @@ def finalize_and_collect(engine: Engine, invoice: StripeObject) -> None:
     if invoice["collection_method"] == "send_invoice":
         engine.emit("invoice.sent", invoice)
     elif not engine.state.notes[invoice["id"]].get("awaits_payment"):
-        invoices.collect(engine, invoice, method_id=invoices.payer(engine, invoice))
+        invoice_collection.collect(engine, invoice, method_id=invoices.payer(engine, invoice))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError, declined
 from ..state import StripeObject
 from . import (
+    checkout_invoices,
     customers,
     discounts,
     payment_intents,
@@ -180,13 +181,16 @@ def _entry(line: StripeObject) -> dict[str, Any]:
 def _pay(engine: Engine, session: StripeObject, method: StripeObject | None) -> None:
     params = engine.state.notes[session["id"]]["params"]
     data = params.get("payment_intent_data") or {}
-    needs_customer = session["customer"] is not None or (
-        params.get("customer_creation") == "always" or "setup_future_usage" in data
+    is_invoiced = session["invoice_creation"]["enabled"]
+    makes_customer = params.get("customer_creation") == "always" or is_invoiced
+    needs_customer = (
+        session["customer"] is not None or makes_customer or "setup_future_usage" in data
     )
     if method is None or not session["amount_total"]:
-        if params.get("customer_creation") == "always":
+        if makes_customer:
             _customer(engine, session, method)
         _redeem(engine, session)
+        checkout_invoices.add(engine, session)
         _finish(engine, session, payment_status="no_payment_required")
         return
     passes = payment_methods.is_charged(engine, method["id"])
@@ -214,7 +218,15 @@ def _pay(engine: Engine, session: StripeObject, method: StripeObject | None) -> 
         raise _authentication_required()
     if outcome.decline_code:
         raise outcome.error()
+    _sold(engine, session, outcome)
+
+
+def _sold(engine: Engine, session: StripeObject, outcome: Outcome) -> None:
+    if session["invoice_creation"]["enabled"]:
+        _customer(engine, session, None)
     _redeem(engine, session)
+    if outcome.status == "succeeded":
+        checkout_invoices.add(engine, session)
     _finish(engine, session, payment_status=PAYMENT_STATUSES[outcome.status])
 
 
@@ -223,20 +235,23 @@ PAYMENT_STATUSES = {"succeeded": "paid", "processing": "unpaid", "requires_captu
 
 
 def _redeem(engine: Engine, session: StripeObject) -> None:
-    found = engine.state.notes[session["id"]].get("discount")
+    notes = engine.state.notes[session["id"]]
+    found = notes.get("discount")
     if found is not None:
-        discounts.add(engine, found, customer_id=session["customer"], session_id=session["id"])
+        notes["redeemed"] = discounts.add(
+            engine, found, customer_id=session["customer"], session_id=session["id"]
+        )
 
 
 def _decided(engine: Engine, session_id: str, outcome: Outcome) -> None:
     """3D Secure was passed elsewhere, a delayed debit is decided, the money is captured."""
     session = engine.state.objects[session_id]
     if session["status"] == "open" and outcome.status in PAYMENT_STATUSES:
-        _redeem(engine, session)
-        _finish(engine, session, payment_status=PAYMENT_STATUSES[outcome.status])
+        _sold(engine, session, outcome)
     elif session["status"] == "complete" and session["payment_status"] == "unpaid":
         if outcome.status == "succeeded":
             session["payment_status"] = "paid"
+            checkout_invoices.add(engine, session)
             engine.emit("checkout.session.async_payment_succeeded", session)
         elif outcome.decline_code:
             engine.emit("checkout.session.async_payment_failed", session)

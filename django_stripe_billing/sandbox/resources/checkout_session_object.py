@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..state import StripeObject
+from . import checkout_invoices
 from .metadata import merged
 
 if TYPE_CHECKING:
@@ -74,20 +75,7 @@ def build(
         "expires_at": expires_at,
         "integration_identifier": params.get("integration_identifier"),
         "invoice": None,
-        "invoice_creation": {
-            "enabled": False,
-            "invoice_data": {
-                "account_tax_ids": None,
-                "custom_fields": None,
-                "description": None,
-                "footer": None,
-                "issuer": None,
-                "metadata": {},
-                "rendering_options": None,
-            },
-        }
-        if mode == "payment"
-        else None,
+        "invoice_creation": checkout_invoices.wanted(params, mode),
         "livemode": False,
         "locale": params.get("locale"),
         "managed_payments": {"enabled": False},

@@ -52,6 +52,7 @@ ONLY_IN = {
     "customer_creation": {"payment", "setup"},
     "discounts": {"payment", "subscription"},
     "allow_promotion_codes": {"payment", "subscription"},
+    "invoice_creation": {"payment"},
     "line_items": {"payment", "subscription"},
     "optional_items": {"payment", "subscription"},
     "payment_intent_data": {"payment"},

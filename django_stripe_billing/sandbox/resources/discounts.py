@@ -10,13 +10,13 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..discounts import Coupon, Line, discount_amounts
+from .. import amounts
+from ..discounts import Coupon
 from ..errors import SandboxError, missing
 from ..periods import add_intervals
 from ..routes import Call, Operation
 from ..state import StripeObject
 from . import coupons, promotion_codes
-from .billables import Billable
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -73,6 +73,34 @@ def calculation(engine: Engine, coupon: StripeObject) -> Coupon:
     )
 
 
+def build(
+    engine: Engine,
+    found: Source,
+    *,
+    customer_id: str | None,
+    subscription_id: str | None = None,
+    session_id: str | None = None,
+) -> StripeObject:
+    """A discount that is not kept yet, and that does not redeem its coupon."""
+    coupon, promotion = found
+    months = coupon["duration_in_months"]
+    return {
+        "id": engine.state.new_id("di_", length=24),
+        "object": "discount",
+        "checkout_session": session_id,
+        "customer": customer_id,
+        "customer_account": None,
+        "end": add_intervals(engine.now, interval="month", count=months) if months else None,
+        "invoice": None,
+        "invoice_item": None,
+        "promotion_code": None if promotion is None else promotion["id"],
+        "source": {"coupon": coupon["id"], "type": "coupon"},
+        "start": engine.now,
+        "subscription": subscription_id,
+        "subscription_item": None,
+    }
+
+
 def add(
     engine: Engine,
     found: Source,
@@ -83,29 +111,20 @@ def add(
 ) -> StripeObject:
     """Redeem a coupon."""
     coupon, promotion = found
-    months = coupon["duration_in_months"]
     discount = engine.state.add(
-        {
-            "id": engine.state.new_id("di_", length=24),
-            "object": "discount",
-            "checkout_session": session_id,
-            "customer": customer_id,
-            "customer_account": None,
-            "end": add_intervals(engine.now, interval="month", count=months) if months else None,
-            "invoice": None,
-            "invoice_item": None,
-            "promotion_code": None if promotion is None else promotion["id"],
-            "source": {"coupon": coupon["id"], "type": "coupon"},
-            "start": engine.now,
-            "subscription": subscription_id,
-            "subscription_item": None,
-        }
+        build(
+            engine,
+            found,
+            customer_id=customer_id,
+            subscription_id=subscription_id,
+            session_id=session_id,
+        )
     )
     engine.state.notes[discount["id"]].update(
         calculation=calculation(engine, coupon), is_once=coupon["duration"] == "once"
     )
     if discount["end"]:
-        engine.state.at(discount["end"], partial(_forget, engine, discount), about=discount["id"])
+        engine.state.at(discount["end"], partial(_expire, engine, discount), about=discount["id"])
     coupons.redeem(engine, coupon)
     if promotion is not None:
         promotion_codes.redeem(engine, promotion)
@@ -114,10 +133,19 @@ def add(
     return discount
 
 
-def _read(engine: Engine, subscription: StripeObject, given: Any) -> list[str | Source]:
-    """What `discounts` means: ids of discounts that are kept, and new sources."""
-    items = subscription["items"]["data"]
-    amount = sum((item["price"]["unit_amount"] or 0) * (item["quantity"] or 0) for item in items)
+def read(
+    engine: Engine,
+    given: Any,
+    *,
+    customer_id: str | None,
+    currency: str,
+    amount: int,
+    held: Sequence[str] = (),
+) -> list[str | Source]:
+    """What `discounts` means: ids of discounts that are held, and new sources. Raises SandboxError.
+
+    `amount` is what they are to be taken off, for codes that ask for a minimum.
+    """
     found: list[str | Source] = []
     for index, entry in enumerate(given or []):
         param = f"discounts[{index}]"
@@ -125,42 +153,37 @@ def _read(engine: Engine, subscription: StripeObject, given: Any) -> list[str | 
             added = source(
                 engine,
                 entry,
-                customer_id=subscription["customer"],
-                currency=subscription["currency"],
+                customer_id=customer_id,
+                currency=currency,
                 amount=amount,
                 param=param,
             )
             found.append(added)
-        elif entry["discount"] in subscription["discounts"]:
+        elif entry["discount"] in held:
             found.append(entry["discount"])
         else:
             raise missing("discount", entry["discount"], param=f"{param}[discount]", status=400)
     return found
 
 
-def taken_at_first(
-    engine: Engine, subscription: StripeObject, given: Any, content: Sequence[Billable]
-) -> int:
-    """What these `discounts` take off a new subscription's first invoice. Raises SandboxError."""
-    customer = engine.state.objects[subscription["customer"]]
-    sources = [found for found in _read(engine, subscription, given) if not isinstance(found, str)]
-    found = [calculation(engine, coupon) for coupon, _ in sources]
-    if not found and customer["discount"] is not None:
-        found = [engine.state.notes[customer["discount"]["id"]]["calculation"]]
-    lines = [
-        Line(
-            amount=entry.amount,
-            product=entry.price["product"] if entry.price else "",
-            is_discountable=entry.is_discountable,
-        )
-        for entry in content
-    ]
-    return sum(map(sum, discount_amounts(lines, found)))
+def read_for_subscription(
+    engine: Engine, subscription: StripeObject, given: Any
+) -> list[str | Source]:
+    """What a subscription's `discounts` means. Raises SandboxError."""
+    items = subscription["items"]["data"]
+    return read(
+        engine,
+        given,
+        customer_id=subscription["customer"],
+        currency=subscription["currency"],
+        amount=sum(amounts.of(item["price"], item["quantity"]) for item in items),
+        held=subscription["discounts"],
+    )
 
 
 def set_on_subscription(engine: Engine, subscription: StripeObject, given: Any) -> None:
     """A subscription's `discounts`: '' takes them away, `{"discount": id}` keeps one it has."""
-    found = _read(engine, subscription, given)
+    found = read_for_subscription(engine, subscription, given)
     for discount_id in subscription["discounts"]:
         if discount_id not in found:
             end(engine, engine.state.objects[discount_id])
@@ -198,57 +221,17 @@ def end(engine: Engine, discount: StripeObject) -> None:
     engine.emit("customer.discount.deleted", discount)
 
 
-def due(engine: Engine, subscription: StripeObject) -> list[StripeObject]:
-    """The discounts of a subscription's next invoice: its own, or else the customer's."""
-    own = [engine.state.objects[discount_id] for discount_id in subscription["discounts"]]
-    customer = engine.state.objects.get(subscription["customer"])
-    if not own and customer is not None and customer["discount"] is not None:
-        own = [customer["discount"]]
-    return [row for row in own if row["end"] is None or row["end"] > engine.now]
+def _expire(engine: Engine, discount: StripeObject) -> None:
+    """Its months are over."""
+    subscription = engine.state.objects.get(discount["subscription"] or "")
+    if subscription is None:
+        forget(engine, discount)
+        return
+    with engine.changing(subscription, "customer.subscription.updated"):
+        forget(engine, discount)
 
 
-def amounts(
-    engine: Engine, discounts: Sequence[StripeObject], lines: Sequence[Line]
-) -> list[list[int]]:
-    """`discount_amounts` of discounts."""
-    found = [engine.state.notes[row["id"]]["calculation"] for row in discounts]
-    return discount_amounts(lines, found)
-
-
-def apply_to_invoice(engine: Engine, invoice: StripeObject, subscription: StripeObject) -> None:
-    """Take a subscription's discounts off a draft's lines; those that were for once are used up.
-
-    The caller adds up.
-    """
-    found = due(engine, subscription)
-    rows = invoice["lines"]["data"]
-    lines = [
-        Line(
-            amount=row["amount"],
-            product=_product(row),
-            is_discountable=row["discountable"],
-        )
-        for row in rows
-    ]
-    table = amounts(engine, found, lines)
-    for row, *taken in zip(rows, *table, strict=True):
-        row["discount_amounts"] = [
-            {"amount": amount, "discount": discount["id"]}
-            for discount, amount in zip(found, taken, strict=True)
-        ]
-    invoice["discounts"] = [discount["id"] for discount in found]
-    if invoice["subtotal"] > 0:
-        for discount in found:
-            if engine.state.notes[discount["id"]]["is_once"]:
-                _forget(engine, discount)
-
-
-def _product(row: StripeObject) -> str:
-    pricing = row.get("pricing") or {}
-    return str((pricing.get("price_details") or {}).get("product", ""))
-
-
-def _forget(engine: Engine, discount: StripeObject) -> None:
+def forget(engine: Engine, discount: StripeObject) -> None:
     """Take a discount from whoever has it."""
     subscription = engine.state.objects.get(discount["subscription"] or "")
     customer = engine.state.objects.get(discount["customer"] or "")
@@ -279,7 +262,7 @@ def _deleted(engine: Engine, discount: StripeObject | None) -> StripeObject:
         raise SandboxError(
             "No active discount.", status=404, code="resource_missing", param="discount"
         )
-    _forget(engine, discount)
+    forget(engine, discount)
     return {**discount, "deleted": True}
 
 

@@ -10,7 +10,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..state import StripeObject
-from . import active_entitlements, billing, invoice_object, invoices
+from . import (
+    active_entitlements,
+    billing,
+    invoice_collection,
+    invoice_object,
+    invoice_payments,
+    invoices,
+)
+from .payment_attempts import Outcome
 from .subscription_endings import TERMINAL, UPDATED, end, expire, pause
 
 if TYPE_CHECKING:
@@ -33,9 +41,10 @@ def standing(engine: Engine, subscription: StripeObject) -> str:
 
 
 def _is_failing(engine: Engine, invoice: StripeObject) -> bool:
+    notes = engine.state.notes[invoice["id"]]
     return invoice["status"] == "open" and bool(
-        invoice["attempted"]
-        or engine.state.notes[invoice["id"]].get("awaits_payment")
+        (invoice["attempted"] and not notes.get("is_processing"))
+        or notes.get("awaits_payment")
         or (invoice["due_date"] and invoice["due_date"] <= engine.now)
     )
 
@@ -49,6 +58,8 @@ def follow(engine: Engine, invoice: StripeObject) -> None:
         continuation()
     if subscription is None or subscription["status"] not in JUDGED:
         return
+    if invoice["status"] == "paid":
+        _keep_method(engine, subscription, invoice)
     if subscription["status"] == "incomplete":
         _follow_first(engine, subscription, invoice)
         return
@@ -57,6 +68,15 @@ def follow(engine: Engine, invoice: StripeObject) -> None:
         if found == "active" or subscription["status"] != "unpaid":
             subscription["status"] = found
     active_entitlements.refresh(engine, subscription["customer"])
+
+
+def _keep_method(engine: Engine, subscription: StripeObject, invoice: StripeObject) -> None:
+    """`save_default_payment_method=on_subscription`: what paid once pays again."""
+    intent = invoice_payments.intent_of(engine, invoice)
+    wanted = subscription["payment_settings"]["save_default_payment_method"] == "on_subscription"
+    if wanted and intent is not None and intent["status"] == "succeeded":
+        with engine.changing(subscription, UPDATED):
+            subscription["default_payment_method"] = intent["payment_method"]
 
 
 def _follow_first(engine: Engine, subscription: StripeObject, invoice: StripeObject) -> None:
@@ -68,11 +88,27 @@ def _follow_first(engine: Engine, subscription: StripeObject, invoice: StripeObj
         active_entitlements.refresh(engine, subscription["customer"])
 
 
-def pay(engine: Engine, invoice: StripeObject, *, method_id: str | None) -> bool:
-    """Someone pays an open invoice; whether it is paid."""
-    is_paid = invoices.collect(engine, invoice, method_id=method_id, is_automatic=False)
+def pay(engine: Engine, invoice: StripeObject, *, method_id: str | None) -> Outcome:
+    """Someone pays an open invoice with a payment method."""
+    outcome = invoice_collection.collect(engine, invoice, method_id=method_id, is_automatic=False)
     follow(engine, invoice)
-    return is_paid
+    return outcome
+
+
+def payment_decided(engine: Engine, invoice_id: str, outcome: Outcome) -> None:
+    """An invoice's payment intent was confirmed by a client, authenticated, or settled later."""
+    invoice = engine.state.objects.get(invoice_id)
+    if invoice is None or invoice["status"] not in {"open", "uncollectible"}:
+        return
+    is_first = not invoice["attempt_count"] and outcome.status == "succeeded"
+    is_settled = engine.state.notes[invoice_id].get("is_processing", False)
+    invoice_collection.note(engine, invoice, outcome, counts=is_first)
+    if outcome.decline_code:
+        engine.emit("invoice.payment_failed", invoice)
+    follow(engine, invoice)
+    if is_settled:
+        _give_up_after_last(engine, invoice)
+    watch(engine, invoice)
 
 
 def watch(engine: Engine, invoice: StripeObject | None) -> None:
@@ -103,7 +139,7 @@ def advance(engine: Engine, invoice_id: str) -> None:
     elif invoice["status"] == "open":
         moment = invoice["next_payment_attempt"]
         if moment is not None and moment <= now:
-            invoices.collect(engine, invoice, method_id=invoices.payer(engine, invoice))
+            _retry(engine, invoice)
             follow(engine, invoice)
             _give_up_after_last(engine, invoice)
         elif invoice["due_date"] and invoice["due_date"] <= now and not notes.get("is_overdue"):
@@ -113,8 +149,19 @@ def advance(engine: Engine, invoice_id: str) -> None:
     watch(engine, invoice)
 
 
+def _retry(engine: Engine, invoice: StripeObject) -> None:
+    method_id = invoices.payer(engine, invoice)
+    if method_id == engine.state.notes[invoice["id"]].get("refused_method", ""):
+        invoice_collection.skip(engine, invoice)
+    else:
+        invoice_collection.collect(engine, invoice, method_id=method_id)
+
+
 def _give_up_after_last(engine: Engine, invoice: StripeObject) -> None:
-    """The last attempt failed: the subscription ends up as the account is set to."""
+    """The last attempt failed: the subscription ends up as the account is set to.
+
+    Without a payment method there were no attempts, and it stays past due.
+    """
     subscription = engine.state.objects.get(invoice_object.subscription_of(invoice) or "")
     if (
         subscription is None
@@ -122,7 +169,9 @@ def _give_up_after_last(engine: Engine, invoice: StripeObject) -> None:
         or invoice["status"] != "open"
         or not invoice["attempt_count"]
         or invoice["next_payment_attempt"] is not None
+        or engine.state.notes[invoice["id"]].get("is_processing")
         or not invoice["auto_advance"]
+        or invoices.payer(engine, invoice) is None
     ):
         return
     ENDS[engine.end_of_dunning](engine, subscription)

@@ -26,10 +26,12 @@ def build_event(
     data: dict[str, Any] = {"object": obj}
     if previous is not None:
         data["previous_attributes"] = previous
+    whose = {"account": engine.account} if engine.account else {}
     return engine.state.add(
         {
             "id": engine.state.new_id("evt_"),
             "object": "event",
+            **whose,
             "api_version": engine.api_version,
             "created": engine.now,
             "data": data,

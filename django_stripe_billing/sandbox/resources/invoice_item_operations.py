@@ -7,7 +7,7 @@ from ..errors import SandboxError
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import billables, invoice_items, invoice_object
+from . import billables, invoice_discounts, invoice_items, invoice_object
 from .billables import Billable
 from .metadata import take
 
@@ -40,6 +40,7 @@ def create(call: Call) -> StripeObject:
     with engine.changing(invoice, "invoice.updated"):
         content = [billables.of_invoice_item(engine, entry)]
         invoice_object.add_lines(engine, invoice, content)
+        invoice_discounts.apply_again(engine, invoice)
         invoice_object.add_up(invoice, balance=customer["balance"])
     return entry
 
@@ -68,6 +69,7 @@ def _replace_line(call: Call, entry: StripeObject, content: list[Billable]) -> N
             != entry["id"]
         ]
         invoice_object.add_lines(call.engine, invoice, content)
+        invoice_discounts.apply_again(call.engine, invoice)
         invoice_object.add_up(invoice, balance=customer["balance"])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..state import StripeObject
-from . import billables
+from . import billables, invoice_discounts
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -30,9 +30,15 @@ def build(
     subscription: StripeObject | None,
     currency: str,
     is_kept: bool = True,
+    discounts: Sequence[StripeObject] | None = None,
 ) -> StripeObject:
-    """A draft with its lines and sums; `is_kept` is False for a preview."""
+    """A draft with its lines and sums; `is_kept` is False for a preview.
+
+    `discounts` are those that are due unless they are given.
+    """
     now = engine.now
+    if discounts is None:
+        discounts = invoice_discounts.due(engine, customer, subscription, at=now)
     invoice_id = engine.state.new_id("in_" if is_kept else "upcoming_in_", length=24)
     payer = subscription or {}
     invoice: StripeObject = {
@@ -127,6 +133,7 @@ def build(
         "webhooks_delivered_at": now,
     }
     add_lines(engine, invoice, content, is_kept=is_kept)
+    invoice_discounts.apply(engine, invoice, discounts)
     add_up(invoice, balance=customer["balance"])
     return invoice
 

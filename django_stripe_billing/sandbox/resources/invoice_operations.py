@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SandboxError, declined
+from ..errors import SandboxError
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import billing, dunning, invoice_items, invoices, payment_methods
+from . import billing, discounts, dunning, invoice_items, invoices, payment_methods
 from .invoice_object import subscription_of
 from .metadata import merged, take
 
@@ -50,6 +50,7 @@ def create(call: Call) -> StripeObject:
         raise SandboxError(
             "Nothing to invoice for subscription", code="invoice_no_subscription_line_items"
         )
+    found = _discounts(engine, customer, params, currency=currency, pending=pending)
     invoice = invoices.draft(
         engine,
         customer,
@@ -58,11 +59,42 @@ def create(call: Call) -> StripeObject:
         currency=currency,
         subscription=subscription,
         pending=pending,
+        discounts=found,
     )
+    for discount in found or []:
+        discount["invoice"] = invoice["id"]
     invoice["auto_advance"] = False
     invoice["metadata"] = merged({}, params.get("metadata", {}))
     _take(engine, invoice, params)
     return invoice
+
+
+def _discounts(
+    engine: Engine,
+    customer: StripeObject,
+    params: dict[str, Any],
+    *,
+    currency: str,
+    pending: list[StripeObject],
+) -> list[StripeObject] | None:
+    """Coupons redeemed by the invoice itself; None: those of the subscription or the customer."""
+    if "discounts" not in params:
+        return None
+    held = [customer["discount"]["id"]] if customer["discount"] else []
+    found = discounts.read(
+        engine,
+        params["discounts"],
+        customer_id=customer["id"],
+        currency=currency,
+        amount=sum(entry["amount"] for entry in pending),
+        held=held,
+    )
+    return [
+        engine.state.objects[entry]
+        if isinstance(entry, str)
+        else discounts.add(engine, entry, customer_id=customer["id"])
+        for entry in found
+    ]
 
 
 def _check_collection(params: dict[str, Any]) -> None:
@@ -192,8 +224,17 @@ def pay(call: Call) -> StripeObject:
             " method.",
             code="missing",
         )
-    if not dunning.pay(engine, invoice, method_id=method_id):
-        raise declined()
+    outcome = dunning.pay(engine, invoice, method_id=method_id)
+    if outcome.status == "requires_action":
+        raise SandboxError(
+            "This payment requires additional user action before it can be completed successfully."
+            " Payment can be completed using the PaymentIntent associated with the invoice.",
+            status=402,
+            type="card_error",
+            code="invoice_payment_intent_requires_action",
+        )
+    if outcome.decline_code:
+        raise outcome.error()
     return invoice
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..lists import created_in, equal, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
+from . import payment_intents
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -14,11 +16,10 @@ if TYPE_CHECKING:
 KIND = "invoice_payment"
 
 
-def open_for(engine: Engine, invoice: StripeObject) -> StripeObject:
-    """The default payment of an invoice that has become due; one without a payment is made."""
-    held = default_of(engine, invoice)
-    if held is not None:
-        return held
+def open_for(engine: Engine, invoice: StripeObject, *, intent: StripeObject | None = None) -> None:
+    """An invoice has become due: its payment intent is made, unless there is one already."""
+    if intent is None:
+        intent = _add_intent(engine, invoice)
     payment = engine.state.add(
         {
             "id": engine.state.new_id("inpay_", length=24),
@@ -30,19 +31,47 @@ def open_for(engine: Engine, invoice: StripeObject) -> StripeObject:
             "invoice": invoice["id"],
             "is_default": True,
             "livemode": False,
-            "payment": {"type": "payment_intent"},
+            "payment": {"payment_intent": intent["id"], "type": "payment_intent"},
             "status": "open",
             "status_transitions": {"canceled_at": None, "paid_at": None},
         }
     )
     engine.state.notes[invoice["id"]].setdefault("payments", []).append(payment["id"])
-    return payment
+
+
+def _add_intent(engine: Engine, invoice: StripeObject) -> StripeObject:
+    values: StripeObject = {
+        "amount": invoice["amount_remaining"],
+        "currency": invoice["currency"],
+        "customer": invoice["customer"],
+    }
+    if invoice["parent"] is not None:
+        values["setup_future_usage"] = "off_session"
+    intent = payment_intents.add(engine, values)
+    engine.state.notes[intent["id"]].update(
+        then=partial(engine.payment_decided, invoice["id"]), is_of_invoice=True
+    )
+    return intent
 
 
 def default_of(engine: Engine, invoice: StripeObject) -> StripeObject | None:
     """The payment that is tried first."""
     ids = engine.state.notes[invoice["id"]].get("payments", [])
     return engine.state.objects[ids[0]] if ids else None
+
+
+def intent_of(engine: Engine, invoice: StripeObject) -> StripeObject | None:
+    """The payment intent that collects an invoice."""
+    payment = default_of(engine, invoice)
+    return None if payment is None else engine.state.objects[payment["payment"]["payment_intent"]]
+
+
+def confirmation_secret(engine: Engine, invoice: StripeObject) -> StripeObject | None:
+    """What an invoice shows when `confirmation_secret` is expanded: a client confirms with it."""
+    intent = intent_of(engine, invoice)
+    if intent is None:
+        return None
+    return {"client_secret": intent["client_secret"], "type": "payment_intent"}
 
 
 def close(engine: Engine, invoice: StripeObject, *, amount_paid: int | None) -> None:
@@ -53,6 +82,9 @@ def close(engine: Engine, invoice: StripeObject, *, amount_paid: int | None) -> 
     if amount_paid is None:
         payment["status"] = "canceled"
         payment["status_transitions"]["canceled_at"] = engine.now
+        intent = engine.state.objects[payment["payment"]["payment_intent"]]
+        is_void = invoice["status"] == "void"
+        payment_intents.abandon(engine, intent, reason="void_invoice" if is_void else None)
         return
     payment["status"], payment["amount_paid"] = "paid", amount_paid
     payment["status_transitions"]["paid_at"] = engine.now

@@ -12,8 +12,11 @@ from ..routes import Call, Operation
 from ..state import StripeObject
 from . import (
     billables,
+    discounts,
+    invoice_discounts,
     invoice_items,
     invoice_object,
+    metered_lines,
     plan_changes,
     prorations,
     subscription_items,
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 def create(call: Call) -> StripeObject:
     engine, params = call.engine, call.params
     details = dict(params.get("subscription_details") or {})
+    if "discounts" in params:
+        details["discounts"] = params["discounts"]
     if "subscription" in params:
         name = "subscription"
         subscription = engine.state.get(name, params[name], param=name, status=400)
@@ -83,7 +88,10 @@ def _of_end(
         at = details.get("proration_date", at) if details.get("cancel_now") else at
         items = subscription["items"]["data"]
         content += prorations.credits(engine, subscription, items, at=at)
-    wanted = plan_changes.Plan(items=[], prorations=content, starts_anew=False, invoices_now=True)
+    content += metered_lines.unbilled(engine, subscription, until=at)
+    wanted = plan_changes.Plan(
+        items=[], prorations=content, starts_anew=False, discounts=[], invoices_now=True
+    )
     invoice = plan_changes.invoice_of(engine, subscription, wanted)
     if not invoice["lines"]["data"]:
         raise upcoming_invoices.none_upcoming()
@@ -95,7 +103,9 @@ def _of_trial_end_now(
 ) -> StripeObject:
     items = plan_changes.plan(engine, subscription, details).items
     subscription_items.start_period(items, start=engine.now, anchor=engine.now)
-    wanted = plan_changes.Plan(items=items, prorations=[], starts_anew=True, invoices_now=True)
+    wanted = plan_changes.Plan(
+        items=items, prorations=[], starts_anew=True, discounts=[], invoices_now=True
+    )
     return plan_changes.invoice_of(engine, subscription, wanted)
 
 
@@ -165,7 +175,26 @@ def _add_items(engine: Engine, invoice: StripeObject, params: dict[str, Any]) ->
             if (line["parent"]["subscription_item_details"] or {}).get("proration") is False
         ]
     customer = engine.state.objects[invoice["customer"]]
+    invoice_discounts.apply(engine, invoice, _discounts(engine, customer, invoice, params))
     invoice_object.add_up(invoice, balance=customer["balance"])
+
+
+def _discounts(
+    engine: Engine, customer: StripeObject, invoice: StripeObject, params: dict[str, Any]
+) -> list[StripeObject]:
+    """`discounts` take the place of those that are due at the moment of the preview."""
+    held = engine.state.objects.get(invoice_object.subscription_of(invoice) or "")
+    if "discounts" not in params:
+        return invoice_discounts.due(engine, customer, held, at=invoice["created"])
+    found = discounts.read(
+        engine,
+        params["discounts"],
+        customer_id=customer["id"],
+        currency=invoice["currency"],
+        amount=sum(line["amount"] for line in invoice["lines"]["data"]),
+        held=[] if held is None else held["discounts"],
+    )
+    return invoice_discounts.objects_of(engine, found, customer_id=customer["id"])
 
 
 OPERATIONS: dict[str, Operation] = {"POST /v1/invoices/create_preview": create}

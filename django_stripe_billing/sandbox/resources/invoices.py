@@ -14,11 +14,11 @@ from ..state import StripeObject
 from . import (
     billables,
     customer_balances,
-    discounts,
+    invoice_discounts,
     invoice_items,
     invoice_object,
     invoice_payments,
-    payment_intents,
+    metered_lines,
 )
 from .billables import Billable
 
@@ -40,8 +40,12 @@ def draft(
     subscription: StripeObject | None = None,
     period: tuple[int, int] | None = None,
     pending: Sequence[StripeObject] = (),
+    discounts: Sequence[StripeObject] | None = None,
 ) -> StripeObject:
-    """A new draft of pending invoice items and further content; `reason`: its billing_reason."""
+    """A new draft of pending invoice items and further content; `reason`: its billing_reason.
+
+    `discounts` are those that are due unless they are given.
+    """
     taken = [billables.of_invoice_item(engine, entry) for entry in pending]
     invoice = invoice_object.build(
         engine,
@@ -50,28 +54,33 @@ def draft(
         reason=reason,
         subscription=subscription,
         currency=currency,
+        discounts=discounts,
     )
     if period is not None:
         invoice["period_start"], invoice["period_end"] = period
-    if subscription is not None:
-        discounts.apply_to_invoice(engine, invoice, subscription)
-        invoice_object.add_up(invoice, balance=customer["balance"])
     engine.state.add(invoice)
     invoice_items.take_up(engine, pending, invoice["id"])
     if subscription is not None:
         subscription["latest_invoice"] = invoice["id"]
         engine.state.notes[subscription["id"]].setdefault("invoices", []).append(invoice["id"])
+    invoice_discounts.use_up(engine, invoice)
     engine.emit("invoice.created", invoice)
     return invoice
 
 
-def finalize(engine: Engine, invoice: StripeObject) -> None:
-    """A draft becomes open: it has a number and can be paid; with nothing to pay it is paid."""
+def finalize(engine: Engine, invoice: StripeObject, *, paid_by: StripeObject | None = None) -> None:
+    """A draft becomes open: it has a number and can be paid; with nothing to pay it is paid.
+
+    `paid_by`: the payment intent that has paid for it before, in a checkout.
+    """
     customer = engine.state.get("customer", invoice["customer"], param="customer", status=400)
     notes = engine.state.notes[invoice["id"]]
     with engine.changing(invoice, UPDATED):
-        invoice_object.add_up(invoice, balance=customer["balance"])
-        customer_balances.apply_to_invoice(engine, invoice)
+        metered_lines.count_again(engine, invoice)
+        invoice_discounts.apply_again(engine, invoice)
+        invoice_object.add_up(invoice, balance=0 if paid_by else customer["balance"])
+        if paid_by is None:
+            customer_balances.apply_to_invoice(engine, invoice)
         invoice["status"] = "open"
         invoice["effective_at"] = invoice["effective_at"] or engine.now
         invoice["status_transitions"]["finalized_at"] = engine.now
@@ -89,56 +98,9 @@ def finalize(engine: Engine, invoice: StripeObject) -> None:
                 invoice["due_date"] = engine.now + (30 if days is None else days) * DAY
     engine.emit("invoice.finalized", invoice)
     if invoice["amount_due"]:
-        invoice_payments.open_for(engine, invoice)
-    else:
+        invoice_payments.open_for(engine, invoice, intent=paid_by)
+    if paid_by is not None or not invoice["amount_due"]:
         mark_paid(engine, invoice)
-
-
-def collect(
-    engine: Engine, invoice: StripeObject, *, method_id: str | None, is_automatic: bool = True
-) -> bool:
-    """Try to charge an open invoice; whether it is paid now.
-
-    Only the first attempt and automatic ones count, and only they move the next one.
-    """
-    intent_id = _charge(engine, invoice, method_id)
-    counts = is_automatic or not invoice["attempt_count"]
-    if intent_id is not None:
-        payment = invoice_payments.open_for(engine, invoice)
-        payment["payment"] = {"payment_intent": intent_id, "type": "payment_intent"}
-        mark_paid(engine, invoice, attempts=1 if counts else 0)
-        return True
-    with engine.changing(invoice, UPDATED):
-        invoice["attempted"] = True
-        if counts:
-            invoice["attempt_count"] += 1
-            invoice["next_payment_attempt"] = _next_attempt(engine, invoice)
-    engine.emit("invoice.payment_failed", invoice)
-    return False
-
-
-def _charge(engine: Engine, invoice: StripeObject, method_id: str | None) -> str | None:
-    """The id of the payment that succeeded; None when the charge is declined."""
-    notes = engine.state.notes[invoice["id"]]
-    outcome = payment_intents.charge(
-        engine,
-        customer_id=invoice["customer"],
-        method_id=method_id,
-        amount=invoice["amount_remaining"],
-        currency=invoice["currency"],
-        intent=engine.state.objects.get(notes.get("payment_intent", "")),
-    )
-    notes["payment_intent"] = outcome.intent["id"]
-    return str(outcome.intent["id"]) if outcome.status == "succeeded" else None
-
-
-def _next_attempt(engine: Engine, invoice: StripeObject) -> int | None:
-    notes = engine.state.notes[invoice["id"]]
-    if not invoice["auto_advance"] or not notes.get("is_retried", True):
-        return None
-    days = engine.retry_days
-    retries: list[int] = notes.setdefault("retries", [engine.now + day * DAY for day in days])
-    return next((moment for moment in retries if moment > engine.now), None)
 
 
 def mark_paid(

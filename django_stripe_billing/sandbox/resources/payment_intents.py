@@ -217,6 +217,11 @@ def cancel(call: Call) -> StripeObject:
     engine, intent = call.engine, retrieve(call)
     if intent["status"] not in CANCELABLE:
         raise _unexpected(intent, "cancel")
+    if engine.state.notes[intent["id"]].get("is_of_invoice"):
+        raise SandboxError(
+            "You cannot cancel this PaymentIntent because it belongs to an invoice: void that.",
+            code="payment_intent_unexpected_state",
+        )
     abandon(engine, intent, reason=call.params.get("cancellation_reason"))
     return intent
 

@@ -141,6 +141,21 @@ def is_charged(engine: Engine, method_id: str | None) -> bool:
     )
 
 
+def refusal(engine: Engine, method_id: str | None) -> SandboxError:
+    """Why `is_charged` says no, for a subscription that may not become incomplete."""
+    if method_id is not None and needs_authentication(engine, method_id):
+        return SandboxError(
+            "Payment for this subscription requires additional user action before it can be"
+            " completed successfully.",
+            status=402,
+            type="card_error",
+            code="subscription_payment_intent_requires_action",
+        )
+    decline = next_decline(engine, method_id) if method_id is not None else ""
+    del engine.state.declines[:1]
+    return declined(decline or "generic_decline")
+
+
 def attach(call: Call) -> StripeObject:
     customer_id = call.params.get("customer", "")
     call.engine.state.get("customer", customer_id, param="customer", status=400)

@@ -50,6 +50,8 @@ def proceed(engine: Engine, subscription: StripeObject) -> None:
     assert schedule is not None  # noqa: S101 - `is_due` said so
     phase = phase_at(schedule, engine.now)
     if phase is None:
+        schedule["completed_at"] = engine.now
+        engine.emit("subscription_schedule.completed", schedule)
         release(engine, subscription, schedule, keeps_end=True)
         return
     enter(engine, subscription, phase)

@@ -16,6 +16,7 @@ from . import (
     billables,
     billing,
     dunning,
+    invoice_discounts,
     invoice_items,
     invoice_object,
     prorations,
@@ -36,6 +37,8 @@ class Plan:
     prorations: list[Billable]
     starts_anew: bool
     """The billing cycle starts now, and its first period is billed in full."""
+    discounts: list[StripeObject]
+    """Those that the change is billed with."""
     invoices_now: bool
     """There is an invoice at once; else the prorations wait for the next one."""
 
@@ -54,14 +57,23 @@ def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> 
     )
     is_billed = subscription["status"] in prorations.BILLED
     restarts = (params.get("billing_cycle_anchor") or {}).get("type") == "now"
-    was_free, is_free = _cost(old) == 0, _cost(items) == 0
+    was_free, is_free = _is_free(old), _is_free(items)
     starts_anew = is_billed and (restarts or interval_changed or (was_free and not is_free))
+    customer = engine.state.objects[subscription["customer"]]
+    discounts = invoice_discounts.wanted(engine, customer, subscription, params, at=engine.now)
     found: list[Billable] = []
     if is_billed and behavior != "none":
         found = (
             prorations.credits(engine, subscription, old, at=at)
             if starts_anew
-            else prorations.between(engine, subscription, old=old, new=items, at=at)
+            else prorations.between(
+                engine,
+                subscription,
+                old=old,
+                new=items,
+                at=at,
+                discounts=invoice_discounts.lasting(engine, discounts),
+            )
         )
     if starts_anew:
         subscription_items.start_period(items, start=engine.now, anchor=engine.now)
@@ -69,12 +81,15 @@ def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> 
         items=items,
         prorations=found,
         starts_anew=starts_anew,
+        discounts=discounts,
         invoices_now=starts_anew or (behavior == "always_invoice" and bool(found)),
     )
 
 
-def _cost(items: list[StripeObject]) -> int:
-    return sum(amounts.of(item["price"], item["quantity"]) for item in items)
+def _is_free(items: list[StripeObject]) -> bool:
+    return not any(
+        billables.is_metered(item) or amounts.of(item["price"], item["quantity"]) for item in items
+    )
 
 
 def _moment(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int:
@@ -108,6 +123,11 @@ def apply(
     if is_billed:
         for entry in wanted.prorations:
             invoice_items.add(engine, subscription["customer"], entry)
+    if wanted.prorations and not wanted.starts_anew:
+        changed = prorations.changed(subscription["items"]["data"], wanted.items)
+        customer = engine.state.objects[subscription["customer"]]
+        due = invoice_discounts.due(engine, customer, subscription, at=engine.now)
+        invoice_discounts.remember(engine, changed, invoice_discounts.lasting(engine, due))
     subscription["items"]["data"] = wanted.items
     if wanted.starts_anew:
         subscription["billing_cycle_anchor"] = wanted.items[0]["current_period_start"]
@@ -156,4 +176,5 @@ def invoice_of(engine: Engine, subscription: StripeObject, wanted: Plan) -> Stri
         subscription=subscription,
         currency=subscription["currency"],
         is_kept=False,
+        discounts=wanted.discounts,
     )

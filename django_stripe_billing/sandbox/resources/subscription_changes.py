@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SandboxError, declined
+from ..errors import SandboxError
 from ..routes import Call
 from ..state import StripeObject
 from . import (
@@ -51,7 +51,8 @@ def change(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
         pending_updates.check(params)
     is_refused = wanted.invoices_now and not _is_payable(engine, subscription, params, wanted)
     if is_refused and behavior == "error_if_incomplete":
-        raise declined()
+        method_id = params.get("default_payment_method") or invoices.payer(engine, subscription)
+        raise payment_methods.refusal(engine, method_id)
     if is_refused and behavior == "pending_if_incomplete":
         with engine.changing(subscription, UPDATED):
             pending_updates.hold(engine, subscription, wanted)
@@ -138,6 +139,10 @@ def _take_details(engine: Engine, subscription: StripeObject, params: dict[str, 
             if given
             else None
         )
+    payments = params.get("payment_settings") or {}
+    if payments.get("save_default_payment_method"):
+        name = "save_default_payment_method"
+        subscription["payment_settings"][name] = payments[name]
     if "trial_settings" in params:
         subscription["trial_settings"] = params["trial_settings"]
 

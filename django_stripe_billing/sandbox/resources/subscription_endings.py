@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..state import StripeObject
-from . import active_entitlements, billing, invoice_items, invoices, prorations
+from . import active_entitlements, billing, invoice_items, invoices, metered_lines, prorations
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -22,7 +22,10 @@ def end(
     prorates: bool = False,
     invoices_now: bool = False,
 ) -> None:
-    """The subscription ends now; `prorates` credits what was paid and not used."""
+    """The subscription ends now; `prorates` credits what was paid and not used.
+
+    `invoices_now` bills what is pending and what was used; else nobody bills it.
+    """
     if subscription["status"] in TERMINAL:
         return
     if prorates and subscription["status"] in prorations.BILLED:
@@ -35,6 +38,7 @@ def end(
             engine,
             subscription,
             reason="subscription_update",
+            extra=metered_lines.unbilled(engine, subscription, until=engine.now),
             is_retried=False,
             takes_loose=False,
         )
@@ -64,6 +68,8 @@ def _drop_schedule(engine: Engine, subscription: StripeObject) -> None:
     outcome = "completed" if is_planned else "canceled"
     schedule.update({"status": outcome, f"{outcome}_at": engine.now, "current_phase": None})
     engine.emit(f"subscription_schedule.{outcome}", schedule)
+    if subscription["cancellation_details"]["reason"] == "payment_failed":
+        engine.emit("subscription_schedule.aborted", schedule)
 
 
 def expire(engine: Engine, subscription: StripeObject) -> None:

@@ -52,6 +52,7 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
     subscription_items.start_period(items, start=now, anchor=anchor, end=trial_end or 0)
     settings = params.get("trial_settings") or {"end_behavior": {}}
     missing_payer = settings["end_behavior"].get("missing_payment_method", "create_invoice")
+    payments = params.get("payment_settings") or {}
     mode = (params.get("billing_mode") or {}).get("type", "flexible")
     subscription: StripeObject = {
         "id": subscription_id,
@@ -103,7 +104,7 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         "payment_settings": {
             "payment_method_options": None,
             "payment_method_types": None,
-            "save_default_payment_method": "off",
+            "save_default_payment_method": payments.get("save_default_payment_method") or "off",
         },
         "pending_invoice_item_interval": None,
         "pending_setup_intent": None,

@@ -79,6 +79,7 @@ def _start(engine: Engine, schedule: StripeObject) -> None:
                 for item in first["items"]
             ],
         },
+        is_scheduled=True,
     )
     _attach(engine, schedule, subscription, first)
 
@@ -234,6 +235,7 @@ def cancel(call: Call) -> StripeObject:
         return schedule
     schedule.update(status="canceled", canceled_at=engine.now)
     engine.emit("subscription_schedule.canceled", schedule)
+    engine.emit("subscription_schedule.aborted", schedule)  # so Stripe's command line tool expects
     return schedule
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SandboxError, declined
+from ..errors import SandboxError
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
@@ -14,7 +14,9 @@ from . import (
     billing,
     discounts,
     dunning,
+    invoice_discounts,
     invoice_items,
+    invoice_object,
     invoices,
     lifecycle,
     payment_methods,
@@ -37,8 +39,10 @@ def create(call: Call) -> StripeObject:
     return add(call.engine, call.params)
 
 
-def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
+def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -> StripeObject:
     """A new subscription, billed at once unless it begins with a trial.
+
+    `is_scheduled`: a schedule starts it, so that its first invoice is a draft for an hour.
 
     Raises SandboxError, with nothing created, for bad parameters and where the first payment
     must succeed and does not.
@@ -55,10 +59,11 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     behavior = params.get("payment_behavior", "allow_incomplete")
     payer = invoices.payer(engine, subscription)
     is_charged = payer is not None and payment_methods.is_charged(engine, payer)
-    first_total = _first_invoice_total(engine, subscription, params)
+    amount_due = _first_amount_due(engine, subscription, params)
     needs_payment = (
         subscription["collection_method"] == "charge_automatically"
-        and first_total + customer["balance"] > 0
+        and amount_due > 0
+        and not is_scheduled
     )
     if needs_payment and payer is None and behavior != "default_incomplete":
         raise SandboxError(
@@ -67,12 +72,12 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
             code="resource_missing",
         )
     if needs_payment and behavior == "error_if_incomplete" and not is_charged:
-        raise declined()
+        raise payment_methods.refusal(engine, payer)
     state.add(subscription)
     state.subscriptions_of[customer["id"]].append(subscription["id"])
     customer["currency"] = customer["currency"] or subscription["currency"]
     discounts.set_on_subscription(engine, subscription, params.get("discounts"))
-    _begin(engine, subscription, params)
+    _begin(engine, subscription, params, is_scheduled=is_scheduled)
     engine.emit("customer.subscription.created", subscription)
     lifecycle.warn_of_trial_end(engine, subscription)
     lifecycle.schedule(engine, subscription)
@@ -87,7 +92,7 @@ def _is_free(engine: Engine, subscription: StripeObject, params: dict[str, Any])
     )
 
 
-def _first_invoice_total(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int:
+def _first_amount_due(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int:
     is_free = _is_free(engine, subscription, params)
     pending = invoice_items.pending(
         engine,
@@ -103,11 +108,23 @@ def _first_invoice_total(engine: Engine, subscription: StripeObject, params: dic
             for item in subscription["items"]["data"]
         ),
     ]
-    taken = discounts.taken_at_first(engine, subscription, params.get("discounts"), content)
-    return sum(entry.amount for entry in content) - taken
+    customer = engine.state.objects[subscription["customer"]]
+    preview = invoice_object.build(
+        engine,
+        customer,
+        content,
+        reason="subscription_create",
+        subscription=subscription,
+        currency=subscription["currency"],
+        is_kept=False,
+        discounts=invoice_discounts.wanted(engine, customer, subscription, params, at=engine.now),
+    )
+    return int(preview["amount_due"])
 
 
-def _begin(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
+def _begin(
+    engine: Engine, subscription: StripeObject, params: dict[str, Any], *, is_scheduled: bool
+) -> None:
     """The first invoice, at once: for the first period, or for nothing while a trial runs."""
     waits = params.get("payment_behavior") == "default_incomplete"
     invoice = billing.bill(
@@ -117,12 +134,15 @@ def _begin(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
         items=subscription["items"]["data"],
         extra=_added(engine, subscription, params),
         is_free=_is_free(engine, subscription, params),
-        is_retried=False,
+        is_at_once=not is_scheduled,
+        is_retried=is_scheduled,
         waits_for_payment=waits,
     )
     if (
         subscription["status"] != "trialing"
-        and dunning.standing(engine, subscription) == "past_due"
+        and subscription["collection_method"] == "charge_automatically"
+        and invoice is not None
+        and invoice["status"] == "open"
     ):
         subscription["status"] = "incomplete"
     dunning.watch(engine, invoice)

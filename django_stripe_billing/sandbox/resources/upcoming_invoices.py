@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import SandboxError
 from ..state import StripeObject
-from . import billables, invoice_items, invoice_object, phases, subscription_items
+from . import (
+    billables,
+    invoice_discounts,
+    invoice_items,
+    invoice_object,
+    phases,
+    subscription_items,
+)
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -54,14 +61,16 @@ def renewal(
     ]
     if not content:
         raise none_upcoming()
+    customer = engine.state.objects[subscription["customer"]]
     invoice = invoice_object.build(
         engine,
-        engine.state.objects[subscription["customer"]],
+        customer,
         content,
         reason="upcoming",
         subscription=subscription,
         currency=subscription["currency"],
         is_kept=False,
+        discounts=invoice_discounts.due(engine, customer, subscription, at=moment),
     )
     starts = min(item["current_period_start"] for item in held)
     invoice["period_start"], invoice["period_end"] = starts, moment

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import SandboxError
 from ..lists import paginate
 from ..routes import Call, Operation
-from ..state import StripeObject
+from ..state import State, StripeObject
 from .metadata import merged, take
-
-if TYPE_CHECKING:
-    from ..engine import Engine
 
 MOST = 16
 
@@ -61,13 +58,13 @@ def _check(params: dict[str, Any]) -> None:
         )
 
 
-def wants(engine: Engine, endpoint: StripeObject, event: StripeObject) -> bool:
+def wants(state: State, endpoint: StripeObject, event: StripeObject) -> bool:
     """Whether an endpoint is sent an event: by its types, and by whose event it is."""
     is_connected = "account" in event
     events = endpoint["enabled_events"]
     return (
         endpoint["status"] == "enabled"
-        and is_connected is engine.state.notes[endpoint["id"]]["is_connect"]
+        and is_connected is state.notes[endpoint["id"]]["is_connect"]
         and ("*" in events or event["type"] in events)
     )
 

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ..models import Payment, PaymentItem, TrialUse
+from ..sync import sync_payment
+from .asking import AskingAdmin
+from .inspecting import (
+    InspectingAdmin,
+    InspectingInline,
+    dashboard_link,
+    subscriber_search_fields,
+)
+from .synced import in_words, synced_by
+
+
+class PaymentItemInline(InspectingInline):
+    model = PaymentItem
+    fields = ["stripe_id", "price_id", "product_id", "quantity"]
+
+
+@admin.register(Payment)
+class PaymentAdmin(AskingAdmin):
+    asking_name = "sync"
+    asking_label = gettext_lazy("Sync from Stripe")
+    asking_permission = "stripe_billing.sync_payment"
+    dashboard_folder = "payments"
+    list_display = [
+        "stripe_id",
+        "customer",
+        "subscriber",
+        "status",
+        "amount",
+        "currency",
+        "amount_refunded",
+        "dispute_status",
+        "paid_at",
+        "in_stripe",
+    ]
+    list_filter = ["status", "dispute_status", "livemode", "paid_at"]
+    list_select_related = ["customer__subscriber"]
+    readonly_fields = ["in_stripe"]
+    inlines = [PaymentItemInline]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        names = subscriber_search_fields("customer__subscriber")
+        return [
+            "stripe_id",
+            "payment_intent_id",
+            "charge_id",
+            "customer__stripe_id",
+            "customer__email",
+            "items__price_id",
+            *names,
+        ]
+
+    @admin.display(description=gettext_lazy("subscriber"))
+    def subscriber(self, row: Any) -> Any:
+        return row.customer.subscriber
+
+    @admin.display(description=gettext_lazy("Dashboard"))
+    def in_stripe(self, row: Any) -> str:
+        """The Dashboard shows payments by their intent, not by their checkout."""
+        return dashboard_link(self.dashboard_folder, row, stripe_id=row.payment_intent_id)
+
+    def ask(self, request: HttpRequest, row: Any) -> str:
+        with synced_by(request, customer=row.customer) as (cause, told):
+            sync_payment(row.snapshot(row.items.all()), account=row.account, cause=cause)
+        row.refresh_from_db(fields=["status"])
+        return _("read from Stripe, %(status)s: %(changes)s.") % {
+            "status": row.status,
+            "changes": in_words(told),
+        }
+
+
+@admin.register(TrialUse)
+class TrialUseAdmin(InspectingAdmin):
+    """Who had a trial: a subscriber by its key, addresses and cards as hashes alone."""
+
+    list_display = ["__str__", "customer", "checkout_session", "refused_at", "created_at"]
+    list_filter = ["kind", "refused_at", "created_at"]
+    list_select_related = ["customer", "checkout_session"]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        names = subscriber_search_fields("customer__subscriber")
+        return ["customer__stripe_id", "customer__email", *names]

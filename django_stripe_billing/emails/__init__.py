@@ -1,0 +1,6 @@
+"""E-mails to those who pay: written with what causes them, sent once it has committed."""
+
+from .outbox import send_email, unsent_emails, write_email
+from .wishes import is_yearly, recipient_of
+
+__all__ = ["is_yearly", "recipient_of", "send_email", "unsent_emails", "write_email"]

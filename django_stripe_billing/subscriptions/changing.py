@@ -1,0 +1,121 @@
+"""Another plan, another number of seats."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from ..exceptions import ActionRequiredError, QuantityInUseError
+from ..models import Subscription
+from ..rules.json_values import identifier, mapping, text
+from ..stripe_api import request
+from .counting import units_in_use
+from .finding import Change, allowed_change, own_subscription
+from .scheduling import schedule_change
+from .writing import read, settle, write
+
+When = Literal["now", "now_without_proration", "period_end"]
+
+PRORATION: dict[str, str] = {"now": "always_invoice", "now_without_proration": "none"}
+"""`now` charges or credits the difference at once: nobody gets a month of the dearer plan before it
+is paid. https://docs.stripe.com/billing/subscriptions/prorations"""
+
+
+def change_plan(
+    subscriber: Any,
+    *,
+    price: str,
+    quantity: object = None,
+    when: When = "now",
+    proration_date: int | None = None,
+    subscription: str = "",
+) -> Subscription:
+    """Change the subscriber's plan; the subscription as it is then.
+
+    `price` is a lookup key or a Stripe id that is on sale, `quantity` a number or its digits
+    (default: as before). `when`: "now" charges or credits the rest of the period to the second,
+    "now_without_proration" changes it and bills the new price from the next period on,
+    "period_end" changes it when the paid period is over. `proration_date` (Unix seconds) is the one
+    of the preview, so that the sum is the same.
+
+    Raises SubscriptionNotFoundError, PriceNotSoldError, QuantityError, QuantityInUseError,
+    CurrencyMismatchError, NothingToChangeError, SubscriptionStateError, PaymentDeclinedError (then
+    nothing has changed), ActionRequiredError (then the change waits for the bank's confirmation),
+    and other StripeErrors. https://docs.stripe.com/api/subscriptions/update
+    """
+    row = own_subscription(subscriber, subscription=subscription)
+    change = allowed_change(row, price=price, quantity=quantity)
+    check_units_in_use(subscriber, change)
+    if when == "period_end":
+        return schedule_change(change)
+    return _change_now(change, when=when, proration_date=proration_date)
+
+
+def change_quantity(
+    subscriber: Any,
+    quantity: object,
+    *,
+    when: When = "now",
+    proration_date: int | None = None,
+    subscription: str = "",
+) -> Subscription:
+    """Change the number of units, seats for example; the subscription as it is then.
+
+    Within the bounds of the price, and never below what the app counts as in use
+    (`STRIPE_BILLING["USAGE_COUNTERS"]`). Raises as `change_plan` does.
+    """
+    row = own_subscription(subscriber, subscription=subscription)
+    change = allowed_change(row, quantity=quantity)
+    check_units_in_use(subscriber, change)
+    if when == "period_end":
+        return schedule_change(change)
+    return _change_now(change, when=when, proration_date=proration_date)
+
+
+def check_units_in_use(subscriber: Any, change: Change) -> None:
+    """Raises QuantityInUseError where a limit would fall below what is in use."""
+    for key, used, limit in units_in_use(subscriber, change):
+        if limit is not None and used > limit:
+            raise QuantityInUseError(
+                f"{used} {key.replace('_', ' ')} are in use, and the change would leave {limit}.",
+                feature=key,
+                used=used,
+                limit=limit,
+            )
+
+
+def _change_now(change: Change, *, when: str, proration_date: int | None) -> Subscription:
+    behavior = PRORATION[when]
+    params: dict[str, Any] = {
+        "items": [change.params],
+        "proration_behavior": behavior,
+        "payment_behavior": "error_if_incomplete",
+    }
+    if proration_date is not None and behavior != "none":
+        params["proration_date"] = proration_date
+    try:
+        return write(change.subscription, params, intent="change")
+    except ActionRequiredError as refusal:
+        pending = {**params, "payment_behavior": "pending_if_incomplete"}
+        row = settle(change.subscription)
+        row = write(row, pending, intent="change, to be confirmed")
+        return _confirmed(row, refusal)
+
+
+def _confirmed(row: Subscription, refusal: ActionRequiredError) -> Subscription:
+    """Where the change waits for the bank's confirmation, say where that is given.
+
+    Until then Stripe keeps it apart (`pending_update`), and drops it after a day: the subscription
+    is as it was.
+    """
+    data = read(row)
+    if not mapping(data.get("pending_update")):
+        return row
+    invoice_id = identifier(data.get("latest_invoice"))
+    invoice = request("get", f"/v1/invoices/{invoice_id}", account=row.account).data
+    raise ActionRequiredError(
+        str(refusal),
+        hosted_url=text(invoice.get("hosted_invoice_url"), longest=2000),
+        code=refusal.code,
+        status=refusal.status,
+        request_id=refusal.request_id,
+    ) from None

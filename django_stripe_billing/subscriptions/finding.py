@@ -1,0 +1,128 @@
+"""Which subscription is theirs, and which price it may change to. Nobody else's is ever found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..checkout import check_quantity, find_price
+from ..exceptions import (
+    CurrencyMismatchError,
+    NothingToChangeError,
+    SubscriptionNotFoundError,
+    SubscriptionStateError,
+)
+from ..models import Price, Subscription, SubscriptionItem
+from ..rules.snapshots import ENDED_STATUSES
+
+CHANGEABLE = frozenset({"active", "trialing"})
+"""Statuses in which plan and quantity may be changed: what is unpaid is paid first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change that the catalog allows."""
+
+    subscription: Subscription
+    item: SubscriptionItem
+    price: Price
+    quantity: int
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The item as Stripe wants it: with its id, or it would be added; with its quantity, or
+        that would become 1. https://docs.stripe.com/billing/subscriptions/change-price"""
+        return {
+            "id": self.item.stripe_id,
+            "price": self.price.stripe_id,
+            "quantity": self.quantity,
+        }
+
+
+def own_subscription(subscriber: Any, *, subscription: str = "", product: str = "") -> Subscription:
+    """The subscriber's live subscription, with `customer` and `items` loaded; two queries.
+
+    Where they have several, `subscription` or `product` (Stripe's ids) says which. Raises
+    SubscriptionNotFoundError where there is none of theirs, or more than one: somebody else's is
+    answered like one that does not exist.
+    """
+    rows = (
+        Subscription.objects.filter(
+            account="", customer__account="", customer__subscriber=subscriber
+        )
+        .exclude(status__in=ENDED_STATUSES)
+        .select_related("customer")
+        .prefetch_related("items")
+    )
+    if subscription:
+        rows = rows.filter(stripe_id=subscription[:255])
+    if product:
+        rows = rows.filter(items__product_id=product[:255])
+    found = list(rows.distinct()[:2])
+    if len(found) != 1:
+        raise SubscriptionNotFoundError(
+            "There is no such subscription." if not found else "Say which subscription is meant."
+        )
+    return found[0]
+
+
+def plan_item(subscription: Subscription) -> SubscriptionItem:
+    """The item that is the plan: the only one with a quantity. Raises SubscriptionNotFoundError."""
+    items = [item for item in subscription.items.all() if item.quantity is not None]
+    if len(items) != 1:
+        raise SubscriptionNotFoundError(
+            "This subscription has several parts; they are changed in the customer portal."
+        )
+    return items[0]
+
+
+def allowed_change(
+    subscription: Subscription, *, price: str = "", quantity: object = None
+) -> Change:
+    """The change, if the catalog and the subscription's state allow it.
+
+    Without a price the present one stays, which need not be on sale any more; without a quantity
+    the present one. Raises PriceNotSoldError, CurrencyMismatchError, QuantityError,
+    NothingToChangeError and SubscriptionStateError.
+    """
+    check_state(subscription, CHANGEABLE)
+    item = plan_item(subscription)
+    wanted = find_price(price) if price else _present_price(item)
+    if wanted.currency != subscription.currency:
+        raise CurrencyMismatchError(
+            f"The price is in {wanted.currency.upper()},"
+            f" the subscription in {subscription.currency.upper()}."
+        )
+    if not wanted.is_recurring:
+        raise NothingToChangeError("That is bought once; it is no plan to change to.")
+    number = check_quantity(wanted, item.quantity if quantity is None else quantity)
+    if (wanted.stripe_id, number) == (item.price_id, item.quantity):
+        raise NothingToChangeError("That is the present plan and quantity.")
+    return Change(subscription=subscription, item=item, price=wanted, quantity=number)
+
+
+def check_state(subscription: Subscription, allowed: frozenset[str]) -> None:
+    """Raises SubscriptionStateError with what to do first."""
+    if subscription.status not in allowed:
+        raise SubscriptionStateError(
+            ADVICE.get(subscription.status, "The subscription can't be changed now."),
+            status=subscription.status,
+        )
+
+
+ADVICE = {
+    "past_due": "Pay the open invoice first.",
+    "unpaid": "Pay the open invoice first.",
+    "incomplete": "The first payment is still missing.",
+    "paused": "The subscription is paused: resume it first.",
+    "trialing": "The trial is still running.",
+    "active": "The subscription is running.",
+}
+
+
+def _present_price(item: SubscriptionItem) -> Price:
+    found = Price.objects.select_related("product").filter(account="", stripe_id=item.price_id)
+    price = found.first()
+    if price is None:
+        raise NothingToChangeError("The present price is not in the catalog.")
+    return price

@@ -1,0 +1,149 @@
+"""What a change will cost, before the click: Stripe's own preview, to the cent.
+
+The moment of the preview goes with it, signed, so that the change charges the same sum.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core import signing
+
+from ..exceptions import PreviewExpiredError
+from ..models import Subscription
+from ..rules.json_values import flag, integer, mapping, objects, text
+from ..stripe_api import request
+from .changing import change_plan, check_units_in_use
+from .finding import Change, allowed_change, own_subscription
+
+SALT = "stripe_billing.preview"
+LONGEST_LIFE = 15 * 60
+"""Seconds that a preview holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewLine:
+    """One line of the invoice that a change makes."""
+
+    description: str
+    amount: int
+    """Minor units; negative for what is given back."""
+    is_proration: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangePreview:
+    """What a change costs."""
+
+    lines: tuple[PreviewLine, ...]
+    total: int
+    """Minor units; negative: kept as credit for the next invoices."""
+    amount_due: int
+    """What is charged at once, in minor units, after credit."""
+    currency: str
+    renewal_amount: int | None
+    """What the new plan costs each period, in minor units, before discounts and tax."""
+    renews_at: datetime | None
+    proration_date: int
+    """Unix seconds: the moment from which the rest of the period is counted."""
+    price: str
+    quantity: int
+    token: str
+    """Signed: `accept_preview` makes the change for exactly this sum."""
+
+
+def preview_change(
+    subscriber: Any, *, price: str = "", quantity: object = None, subscription: str = ""
+) -> ChangePreview:
+    """What changing the plan or the quantity now would charge or give back. Changes nothing.
+
+    Raises what `change_plan` raises. https://docs.stripe.com/api/invoices/create_preview
+    """
+    row = own_subscription(subscriber, subscription=subscription)
+    change = allowed_change(row, price=price, quantity=quantity)
+    check_units_in_use(subscriber, change)
+    moment = int(time.time())
+    answer = request(
+        "post",
+        "/v1/invoices/create_preview",
+        {
+            "subscription": row.stripe_id,
+            "subscription_details": {
+                "items": [change.params],
+                "proration_behavior": "always_invoice",
+                "proration_date": moment,
+            },
+        },
+        account=row.account,
+    )
+    return _preview(change, answer.data, moment, subscriber=subscriber)
+
+
+def accept_preview(subscriber: Any, token: str) -> Subscription:
+    """Make the change that a preview showed, for the sum that it showed.
+
+    Raises PreviewExpiredError for a token that is old, somebody else's, or of a subscription that
+    has changed since; and what `change_plan` raises.
+    """
+    try:
+        shown = signing.loads(token, salt=SALT, max_age=LONGEST_LIFE)
+    except signing.BadSignature:
+        raise PreviewExpiredError("This preview is too old. Look at it again.") from None
+    row = own_subscription(subscriber, subscription=str(shown["subscription"]))
+    theirs = (_name(subscriber), row.revision)
+    if theirs != (shown["subscriber"], shown["revision"]):
+        raise PreviewExpiredError("The subscription has changed meanwhile. Look at it again.")
+    return change_plan(
+        subscriber,
+        price=shown["price"],
+        quantity=shown["quantity"],
+        proration_date=shown["proration_date"],
+        subscription=row.stripe_id,
+    )
+
+
+def _preview(
+    change: Change, invoice: dict[str, Any], moment: int, *, subscriber: Any
+) -> ChangePreview:
+    row = change.subscription
+    end = change.item.current_period_end_at
+    token = signing.dumps(
+        {
+            "subscriber": _name(subscriber),
+            "subscription": row.stripe_id,
+            "revision": row.revision,
+            "price": change.price.stripe_id,
+            "quantity": change.quantity,
+            "proration_date": moment,
+        },
+        salt=SALT,
+    )
+    amount = change.price.unit_amount
+    return ChangePreview(
+        lines=tuple(_line(line) for line in objects(invoice.get("lines"))),
+        total=integer(invoice.get("total")) or 0,
+        amount_due=integer(invoice.get("amount_due")) or 0,
+        currency=text(invoice.get("currency"), longest=3),
+        renewal_amount=None if amount is None else amount * change.quantity,
+        renews_at=end.astimezone(UTC) if end else None,
+        proration_date=moment,
+        price=change.price.lookup_key or change.price.stripe_id,
+        quantity=change.quantity,
+        token=token,
+    )
+
+
+def _line(line: Any) -> PreviewLine:
+    details = mapping(mapping(line.get("parent")).get("subscription_item_details"))
+    return PreviewLine(
+        description=text(line.get("description"), longest=500),
+        amount=integer(line.get("amount")) or 0,
+        is_proration=flag(details.get("proration")),
+    )
+
+
+def _name(subscriber: Any) -> str:
+    return f"{subscriber._meta.label}:{subscriber.pk}"

@@ -1,0 +1,107 @@
+"""Writing to a subscription at Stripe, and taking the answer through the one door.
+
+The answer is applied like a webhook, so that access changes at once, and the webhook finds it done.
+A call whose answer is lost is not repeated blindly: the subscription is read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+from urllib.parse import quote
+
+from ..exceptions import StripeError, StripeUnavailableError
+from ..models import Subscription
+from ..rules.ordering import Verdict
+from ..rules.snapshots import parse_subscription
+from ..stripe_api import Answer, fetch_subscription, request
+from ..sync import Cause, SubscriptionReading, apply_subscriptions, sync_subscription
+from .declining import declined
+
+
+def cause_of(subscription: Subscription) -> Cause:
+    """A subscriber changed it themselves."""
+    return Cause(kind="person", id=f"subscriber {subscription.customer.subscriber_id}")
+
+
+def path_of(subscription: Subscription, action: str = "") -> str:
+    path = f"/v1/subscriptions/{quote(subscription.stripe_id, safe='')}"
+    return f"{path}/{action}" if action else path
+
+
+def key_of(subscription: Subscription, intent: str, params: dict[str, Any]) -> str:
+    """An idempotency key: the same for a double click, another once the row has changed."""
+    text = json.dumps(
+        [subscription.stripe_id, subscription.revision, intent, params], sort_keys=True
+    )
+    return f"subscription-{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def read(subscription: Subscription) -> dict[str, Any]:
+    """The subscription as it is at Stripe now. Raises StripeError."""
+    return fetch_subscription(subscription.stripe_id, account=subscription.account).data
+
+
+def write(
+    subscription: Subscription,
+    params: dict[str, Any],
+    *,
+    intent: str,
+    action: str = "",
+    is_deletion: bool = False,
+) -> Subscription:
+    """POST to the subscription, or DELETE it, and apply what it is then; its row, read anew.
+
+    Raises PaymentDeclinedError, ActionRequiredError and other StripeErrors. After a call that was
+    not answered the subscription is read again, so that the row says what came of it.
+    """
+    path = path_of(subscription, action)
+    try:
+        if is_deletion:
+            answer = request("delete", path, params, account=subscription.account)
+        else:
+            answer = request(
+                "post",
+                path,
+                params,
+                account=subscription.account,
+                idempotency_key=key_of(subscription, intent, params),
+            )
+    except StripeUnavailableError as error:
+        if error.status:  # Stripe repeats a 5xx for its key: a row read anew makes another one
+            settle(subscription)
+        raise
+    except StripeError as error:
+        raise declined(error) from None
+    return take(subscription, answer)
+
+
+def take(subscription: Subscription, answer: Answer) -> Subscription:
+    """Apply an answer that is the subscription, through the door."""
+    snapshot = parse_subscription(answer.data)
+    if snapshot is None or snapshot.id != subscription.stripe_id or not snapshot.is_complete:
+        return settle(subscription)
+    reading = SubscriptionReading(
+        snapshot=snapshot,
+        interval=answer.interval,
+        account=subscription.account,
+        revision=subscription.revision,
+    )
+    [outcome] = apply_subscriptions([reading], cause=cause_of(subscription))
+    if outcome.verdict is Verdict.AMBIGUOUS:  # a webhook was faster, within the same second
+        return settle(subscription)
+    return fresh(subscription)
+
+
+def settle(subscription: Subscription) -> Subscription:
+    """Read the subscription from Stripe again, and apply it. Raises StripeError, UnsettledError."""
+    sync_subscription(
+        subscription.stripe_id, account=subscription.account, cause=cause_of(subscription)
+    )
+    return fresh(subscription)
+
+
+def fresh(subscription: Subscription) -> Subscription:
+    rows = Subscription.objects.select_related("customer").prefetch_related("items")
+    return rows.get(pk=subscription.pk)

@@ -1,0 +1,211 @@
+"""Lost webhooks about payments are found by a run, and repaired through the same door."""
+
+import pytest
+
+from django_stripe_billing.models import Customer, Entitlement, Payment
+from django_stripe_billing.reconcile import Options, begin, execute
+from django_stripe_billing.sandbox import Fault
+
+from .conftest import BOOK, DAY, FAILS, SUCCEEDS, held, paid_at, ticket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr("django_stripe_billing.reconcile.patience.LONGEST_PAUSE", 0)
+    monkeypatch.setattr("django_stripe_billing.reconcile.rates.TEST_RATE", 10_000.0)
+
+
+def reconcile(**options):
+    return execute(begin(Options(**options)))
+
+
+def found(run):
+    return {row.kind: row.state for row in run.drift.all()}
+
+
+@pytest.fixture
+def bought(shop, stripe_sandbox, buy):
+    session = buy()
+    stripe_sandbox.deliver()
+    stripe_sandbox.advance(100)
+    return session
+
+
+def later(sandbox):
+    """What happened is over, and nobody was told."""
+    sandbox.drop()
+    sandbox.advance(100)
+
+
+def check(kinds, sandbox):
+    """A run reports, changes nothing, repairs when told to, and then finds nothing more."""
+    before = held()
+    report = reconcile()
+    assert set(found(report)) == kinds
+    assert report.is_complete
+    assert held() == before
+    run = reconcile(apply=True)
+    assert found(run) == dict.fromkeys(kinds, "repaired")
+    again = reconcile()
+    assert (found(again), again.is_complete) == ({}, True)
+
+
+def test_nothing_is_found_where_nothing_was_lost(shop, stripe_sandbox, bought):
+    run = reconcile()
+    assert (found(run), run.is_complete) == ({}, True)
+
+
+def test_who_sells_subscriptions_alone_pays_no_call(shop, stripe_sandbox):
+    from django_stripe_billing.models import Price
+
+    Price.objects.filter(type="one_time").delete()
+    stripe_sandbox.engine.requests.clear()
+    reconcile()
+    assert ("GET", "/v1/checkout/sessions") not in stripe_sandbox.engine.requests
+    reconcile(payments=True)
+    assert ("GET", "/v1/checkout/sessions") in stripe_sandbox.engine.requests
+
+
+def test_a_lost_purchase(shop, stripe_sandbox, buy):
+    buy()
+    later(stripe_sandbox)
+    check({"payment_missing"}, stripe_sandbox)
+    assert held() == BOOK
+
+
+def test_a_lost_debit_that_has_paid(shop, stripe_sandbox, buy):
+    session = buy("pass", payment_method=shop.sepa(SUCCEEDS))
+    stripe_sandbox.deliver()
+    stripe_sandbox.advance(5)
+    later(stripe_sandbox)
+    check({"payment_status"}, stripe_sandbox)
+    assert held() == ticket(paid_at(session) + 30 * DAY)
+    assert paid_at(session) >= stripe_sandbox.engine.now - 5  # no day is lost that was not usable
+
+
+def test_a_lost_debit_that_was_refused(shop, stripe_sandbox, buy):
+    buy(payment_method=shop.sepa(FAILS))
+    stripe_sandbox.deliver()
+    stripe_sandbox.advance(5)
+    later(stripe_sandbox)
+    check({"payment_status"}, stripe_sandbox)
+    assert held() == []
+
+
+def test_a_lost_refund(shop, stripe_sandbox, bought):
+    shop.refund(bought)
+    later(stripe_sandbox)
+    check({"payment_refunded"}, stripe_sandbox)
+    assert held() == []
+
+
+@pytest.mark.parametrize("is_won", [True, False])
+def test_a_lost_dispute_and_its_lost_end(shop, stripe_sandbox, bought, is_won):
+    dispute = shop.dispute(bought)
+    later(stripe_sandbox)
+    check({"payment_disputed"}, stripe_sandbox)
+    assert held() == []
+    shop.decide(dispute, is_won=is_won)
+    later(stripe_sandbox)
+    check({"payment_disputed"}, stripe_sandbox)
+    assert held() == (BOOK if is_won else [])
+
+
+def test_a_payment_that_stripe_does_not_have(shop, stripe_sandbox, bought):
+    state = stripe_sandbox.engine.state
+    state.remove(state.objects[bought["id"]])
+    check({"payment_missing_at_stripe"}, stripe_sandbox)
+    assert held() == []
+    assert Payment.objects.get().status == "missing"
+
+
+def test_a_payment_that_a_cut_list_leaves_out_is_kept(shop, stripe_sandbox, bought):
+    stripe_sandbox.engine.state.by_kind["checkout.session"].remove(bought["id"])
+    run = reconcile(apply=True)
+    assert not run.is_complete
+    assert "cut short" in run.errors[0]
+    assert held() == BOOK
+
+
+def test_entitlements_that_were_changed_by_hand(shop, stripe_sandbox, bought):
+    Entitlement.objects.filter(feature__lookup_key="reports").delete()
+    Entitlement.objects.filter(feature__lookup_key="seats").update(limit=99)
+    check({"entitlement_missing", "entitlement_limit"}, stripe_sandbox)
+    assert held() == BOOK
+
+
+def test_an_entitlement_of_no_payment(shop, stripe_sandbox, bought):
+    row = Entitlement.objects.get(feature__lookup_key="reports")
+    row.pk, row.source_id = None, "cs_test_invented"
+    row.save()
+    check({"entitlement_extra"}, stripe_sandbox)
+    assert held() == BOOK
+
+
+def test_a_customer_whom_nobody_is_linked_to(shop, stripe_sandbox, bought):
+    Customer.objects.update(subscriber=None)
+    assert found(reconcile(apply=True)) == {"customer_unlinked": "found"}
+
+
+def test_no_more_is_changed_than_allowed(shop, stripe_sandbox, bought):
+    from django_stripe_billing.reconcile import ChangeLimit
+
+    shop.refund(bought)
+    later(stripe_sandbox)
+    run = reconcile(apply=True, max_changes=ChangeLimit(number=0, is_share=False))
+    assert found(run) == {"payment_refunded": "found"}
+    assert held() == BOOK
+
+
+def test_one_customer_is_compared_alone(shop, stripe_sandbox, bought, other_subscriber):
+    theirs = shop.bind(other_subscriber)
+    session = shop.call(
+        "POST",
+        "/v1/checkout/sessions",
+        {
+            "mode": "payment",
+            "customer": theirs.stripe_id,
+            "line_items": [{"price": shop.book_once["id"], "quantity": 1}],
+            "success_url": "https://example.com",
+        },
+    )
+    stripe_sandbox.engine.complete_checkout(session["id"])
+    shop.refund(bought)
+    later(stripe_sandbox)
+    assert found(reconcile(customer_id=theirs.stripe_id)) == {"payment_missing": "found"}
+
+
+def test_stripe_down_makes_the_run_incomplete_and_harms_nothing(shop, stripe_sandbox, bought):
+    shop.refund(bought)
+    later(stripe_sandbox)
+    stripe_sandbox.engine.faults.append(Fault(path="/v1/checkout", status=500, times=-1))
+    run = reconcile(apply=True)
+    assert (run.is_complete, held()) == (False, BOOK)
+    stripe_sandbox.engine.faults.clear()
+    run = reconcile(apply=True)
+    assert (run.is_complete, held()) == (True, [])
+
+
+def test_a_webhook_during_the_run_is_not_overwritten(shop, stripe_sandbox, bought, settings):
+    """The run reads the payment as paid; the refund arrives before it compares."""
+    from django_stripe_billing.stripe_api import CallableHTTPClient
+
+    Payment.objects.update(amount=1)  # so that it is suspected
+    inner, done = stripe_sandbox.engine.handle, []
+
+    def handle(method, path, body, headers):
+        answer = inner(method, path, body, headers)
+        if path.startswith(f"/v1/checkout/sessions/{bought['id']}") and not done:
+            done.append(1)
+            shop.refund(bought)
+            stripe_sandbox.deliver()
+        return answer
+
+    settings.STRIPE_BILLING = {**settings.STRIPE_BILLING, "HTTP_CLIENT": CallableHTTPClient(handle)}
+    run = reconcile(apply=True)
+    assert done
+    assert run.is_complete
+    assert held() == []
+    assert Payment.objects.get().amount_refunded == 5000

@@ -1,0 +1,195 @@
+"""A run whose windows are worked on by other processes, through the queues that teams run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+pytestmark = pytest.mark.services
+
+ROOT = Path(__file__).parents[2]
+NUMBER = 3_000
+CHANGED = NUMBER // 100
+DSN = {
+    "host": "127.0.0.1",
+    "user": os.environ.get("TEST_POSTGRES_USER", "postgres"),
+    "password": os.environ.get("TEST_POSTGRES_PASSWORD", ""),
+    "autocommit": True,
+}
+WORKERS = {
+    "database": ["-m", "django", "db_worker", "--interval", "0.2", "--no-startup-delay"],
+    "rabbitmq": ["-m", "celery", "-A", "tests.services.celery_app", "worker", "--pool", "solo"],
+    "redis": ["-m", "celery", "-A", "tests.services.celery_app", "worker", "--pool", "solo"],
+}
+
+
+class Account:
+    """A filled database, a page server whose account differs in one of a hundred, and processes."""
+
+    def __init__(self, folder, queue):
+        self.folder = folder
+        self.queue = queue
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "DJANGO_SETTINGS_MODULE": "tests.services.settings",
+            "BENCHMARK_FOLDER": str(folder),
+            "QUEUE": queue,
+        }
+
+    def prepare(self):
+        with psycopg.connect(dbname="postgres", **DSN) as server:
+            server.execute("DROP DATABASE IF EXISTS stripe_billing_services WITH (FORCE)")
+            server.execute("CREATE DATABASE stripe_billing_services")
+        self.run("-m", "django", "migrate", "--verbosity", "0")
+        self.run("-m", "benchmarks.measurements", "fill", str(NUMBER))
+
+    def run(self, *arguments, expected=0):
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == expected, done.stdout + done.stderr
+        return done.stdout
+
+    def reconcile(self, *options, expected=0):
+        text = self.run(*RECONCILE, *options, expected=expected)
+        return json.loads(text)
+
+    @contextmanager
+    def process(self, *arguments):
+        with (self.folder / "log").open("ab") as log:
+            started = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            yield started
+        finally:
+            started.kill()
+            started.wait()
+
+    @contextmanager
+    def stripe(self):
+        port = self.folder / "port"
+        port.unlink(missing_ok=True)
+        server = ["-m", "benchmarks.page_server", "--subscriptions", str(NUMBER)]
+        with self.process(*server, "--changed", "0.01", "--port-file", str(port)):
+            while not (port.exists() and port.read_text()):
+                time.sleep(0.05)
+            self.environment["BENCHMARK_API_BASE"] = f"http://127.0.0.1:{port.read_text()}"
+            yield
+
+    def worker(self):
+        return self.process(*WORKERS[self.queue])
+
+    def query(self, sql):
+        with psycopg.connect(dbname="stripe_billing_services", **DSN) as connection:
+            return connection.execute(sql).fetchall()
+
+    def statuses(self):
+        return self.query(
+            "SELECT s.stripe_id, s.status, i.current_period_end_at,"
+            " (SELECT count(*) FROM stripe_billing_entitlement e WHERE e.subscription_id = s.id)"
+            " FROM stripe_billing_subscription s"
+            " JOIN stripe_billing_subscriptionitem i ON i.subscription_id = s.id ORDER BY 1"
+        )
+
+
+RECONCILE = [
+    "-m",
+    "django",
+    "reconcile_entitlements",
+    *("--format", "json", "--quiet", "--apply", "--max-changes", "100%"),
+]
+DISTRIBUTED = ["--distribute", "--workers", "2"]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What one process makes of the account."""
+    account = Account(tmp_path_factory.mktemp("alone"), "database")
+    account.prepare()
+    with account.stripe():
+        account.reconcile("--rate", "100000")
+    return account.statuses()
+
+
+@pytest.mark.parametrize("queue", ["database", "rabbitmq", "redis"])
+def test_workers_of_the_queue_do_what_one_process_does(tmp_path, alone, queue):
+    account = Account(tmp_path, queue)
+    account.prepare()
+    with account.stripe(), account.worker(), account.worker():
+        report = account.reconcile(*DISTRIBUTED, "--rate", "100000")
+    assert (report["subscriptions"], report["compared"]) == (NUMBER, NUMBER)
+    assert (report["drift_left"], report["errors"]) == (0, [])
+    assert report["changes"] == CHANGED
+    assert account.statuses() == alone
+    workers = account.query("SELECT DISTINCT claimed_by FROM stripe_billing_reconcilewindow")
+    assert len(workers) >= 1
+
+
+def test_another_worker_takes_over_from_one_that_was_killed(tmp_path, alone):
+    account = Account(tmp_path, "database")
+    account.prepare()
+    conducting = account.process(*RECONCILE, *DISTRIBUTED, "--rate", "20")
+    with account.stripe(), account.worker() as victim, conducting as command:
+        while not account.query("SELECT 1 FROM stripe_billing_reconcilewindow WHERE listed > 0"):
+            time.sleep(0.05)
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+        with account.worker():
+            # as if the two minutes of its lease were over
+            account.query(
+                "UPDATE stripe_billing_reconcilewindow SET claimed_until = now()"
+                " WHERE state = 'pending' RETURNING 1"
+            )
+            account.query(
+                "UPDATE django_tasks_database_dbtaskresult SET status = 'READY'"
+                " WHERE status = 'RUNNING' RETURNING 1"
+            )
+            assert command.wait(timeout=200) == 0, (tmp_path / "log").read_text()
+    assert account.statuses() == alone
+
+
+def test_all_workers_together_keep_under_the_rate(tmp_path, alone):
+    account = Account(tmp_path, "database")
+    account.prepare()
+    with account.stripe(), account.worker(), account.worker():
+        started = time.monotonic()
+        report = account.reconcile(*DISTRIBUTED, "--rate", "8")
+        seconds = time.monotonic() - started
+    assert report["calls"] > 30
+    print(f"{report['calls']} calls in {seconds:.1f} s at a rate of 8 a second")
+    assert report["calls"] <= 8 * seconds + 8
+
+
+def test_a_queue_that_runs_nothing_is_refused(tmp_path, alone):
+    account = Account(tmp_path, "database")
+    account.prepare()
+    settings = tmp_path / "dummy_settings.py"
+    backend = "django.tasks" if sys.version_info >= (3, 12) else "django_tasks"
+    settings.write_text(
+        "from tests.services.settings import *\n"
+        f'TASKS = {{"default": {{"BACKEND": "{backend}.backends.dummy.DummyBackend"}}}}\n'
+    )
+    account.environment["PYTHONPATH"] = f"{ROOT}{os.pathsep}{tmp_path}"
+    account.environment["DJANGO_SETTINGS_MODULE"] = "dummy_settings"
+    with account.stripe():
+        report = account.reconcile(*DISTRIBUTED, expected=2)
+    assert "dummy backend" in report["errors"][0]
