@@ -159,10 +159,13 @@ class InvoiceSweep:
 
         def repair() -> None:
             cause = self._repairer.cause
-            if apply_invoice(reading, cause=cause) is Verdict.AMBIGUOUS:
-                sync_invoice(reading.snapshot.id, account=self._account, cause=cause)
+            verdict = apply_invoice(reading, cause=cause)
+            if verdict is Verdict.AMBIGUOUS:
+                verdict = sync_invoice(reading.snapshot.id, account=self._account, cause=cause)
+            if verdict is Verdict.STALE:
+                mark([drift], Drift.State.GONE)
 
-        if self._repairer.attempt([drift], repair):
+        if self._repairer.attempt([drift], repair) and drift.state == Drift.State.FOUND:
             mark([drift], Drift.State.REPAIRED)
 
 

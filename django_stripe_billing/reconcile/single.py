@@ -24,6 +24,7 @@ from ..models import (
     Entitlement,
     Event,
     Invoice,
+    Payment,
     Price,
     Product,
     ReconcileRun,
@@ -34,16 +35,20 @@ from ..rules.drift import MEANINGS, Kind
 from ..rules.invoices import InvoiceSnapshot
 from ..rules.json_values import identifier
 from ..rules.snapshots import ENDED_STATUSES, MISSING
-from ..stripe_api import TokenBucket, request
+from ..stripe_api import TokenBucket, fetch_payment, request
 from ..sync import (
     Cause,
     SubscriptionReading,
     apply_subscriptions,
     mark_missing,
+    mark_payment_missing,
+    parse_fetched,
     recompute,
+    recompute_payments,
     recompute_subscriptions,
     revoke_unfounded,
     sync_invoice,
+    sync_payment,
 )
 from ..webhooks import process_again, receive
 from .fetching import ONCE, compare_once
@@ -64,6 +69,10 @@ OF_SUBSCRIPTIONS = frozenset(
 
 UNTRUE = (Kind.SUBSCRIPTION_CUSTOMER, Kind.SUBSCRIPTION_MISSING_AT_STRIPE)
 """What is gone when Stripe has the subscription, for the customer that is stored here."""
+
+OF_PAYMENTS = frozenset(kind for kind in Kind if kind.startswith("payment_"))
+OF_ENTITLEMENTS = frozenset(kind for kind in Kind if kind.startswith("entitlement_"))
+"""Their object is a subscription or a payment."""
 
 OF_CATALOG = frozenset({Kind.PRICE_UNKNOWN, Kind.FEATURE_UNKNOWN})
 OF_EVENTS = frozenset({Kind.EVENT_FAILED, Kind.EVENT_STUCK, Kind.EVENT_MISSED})
@@ -116,6 +125,8 @@ class DriftRepairs:
     def _repairs(self) -> Mapping[Kind, Callable[[Drift], str]]:
         return {
             **dict.fromkeys(OF_SUBSCRIPTIONS, self._subscription),
+            **dict.fromkeys(OF_ENTITLEMENTS, self._entitlement),
+            **dict.fromkeys(OF_PAYMENTS, self._payment),
             **dict.fromkeys(OF_CATALOG, self._catalog),
             **dict.fromkeys(OF_EVENTS, _event),
             Kind.SUBSCRIPTION_CUSTOMER: self._subscription,
@@ -186,6 +197,60 @@ class DriftRepairs:
             raise DriftLeftError("The subscription changed here meanwhile: try it again.")
         mark(_together(drift), Drift.State.REPAIRED)
         return _outcome(drift)
+
+    # Payments
+
+    def _entitlement(self, drift: Drift) -> str:
+        return self._payment(drift) if _is_of_payment(drift) else self._subscription(drift)
+
+    def _payment(self, drift: Drift) -> str:
+        """Read the payment anew, and write anew what its customer's payments grant."""
+        account = drift.run.account
+        stored, held = _payment_here(drift), _granted_by(drift)
+        try:
+            found = parse_fetched(fetch_payment(drift.object_id, account=account).data)
+        except StripeObjectMissingError:
+            return self._payment_not_at_stripe(drift, stored)
+        if found is None:
+            raise DriftLeftError("Stripe does not call it a completed one-off payment.")
+        before = stored.snapshot(stored.items.all()) if stored else None
+        sync_payment(found, account=account, cause=self._cause)
+        after = _payment_here(drift)
+        if after is not None:
+            recompute_payments(customers=[after.customer_id], account=account, cause=self._cause)
+        is_changed = after is not None and after.snapshot(after.items.all()) != before
+        self._settle_payment(drift, is_changed=is_changed or _granted_by(drift) != held)
+        return _outcome(drift)
+
+    def _payment_not_at_stripe(self, drift: Drift, stored: Payment | None) -> str:
+        """Stripe has no such payment; `stored` as it was before Stripe was asked."""
+        owners = Entitlement.objects.filter(
+            customer__account=drift.run.account,
+            source_kind=SourceKind.PAYMENT,
+            source_id=drift.object_id,
+        ).values_list("customer_id", flat=True)
+        if stored is None or stored.status == MISSING:
+            changes = recompute_payments(
+                customers=list(owners), account=drift.run.account, cause=self._cause
+            )
+            self._settle_payment(drift, is_changed=changes > 0)
+            return _outcome(drift)
+        if drift.kind != Kind.PAYMENT_MISSING_AT_STRIPE:
+            raise StripeObjectMissingError(
+                "Stripe does not have the payment any more. The next run reports that, and ends"
+                " what it granted."
+            )
+        _check_key(drift.run, stored.customer)
+        mark_payment_missing(stored, cause=self._cause)
+        after = _payment_here(drift)
+        if after is not None and after.status != MISSING:
+            raise DriftLeftError("The payment changed here meanwhile: try it again.")
+        self._settle_payment(drift, is_changed=True)
+        return _outcome(drift)
+
+    def _settle_payment(self, drift: Drift, *, is_changed: bool) -> None:
+        rows = _left(drift).filter(kind__in=OF_PAYMENTS | OF_ENTITLEMENTS)
+        mark(rows, Drift.State.REPAIRED if is_changed else Drift.State.GONE)
 
     # Invoices
 
@@ -295,6 +360,25 @@ def _invoice_here(drift: Drift) -> InvoiceSnapshot | None:
     rows = Invoice.objects.filter(account=drift.run.account, stripe_id=drift.object_id)
     row = rows.select_related("customer").first()
     return row.snapshot() if row else None
+
+
+def _payment_here(drift: Drift) -> Payment | None:
+    rows = Payment.objects.filter(account=drift.run.account, stripe_id=drift.object_id)
+    return rows.select_related("customer").prefetch_related("items").first()
+
+
+def _granted_by(drift: Drift) -> list[tuple[object, ...]]:
+    """What the payment grants here, to be compared."""
+    rows = Entitlement.objects.filter(
+        customer__account=drift.run.account,
+        source_kind=SourceKind.PAYMENT,
+        source_id=drift.object_id,
+    )
+    return sorted(rows.values_list("customer_id", "feature_id", "ends_at", "limit", "reason"))
+
+
+def _is_of_payment(drift: Drift) -> bool:
+    return _payment_here(drift) is not None or bool(_granted_by(drift))
 
 
 def _is_in_catalog(drift: Drift) -> bool:

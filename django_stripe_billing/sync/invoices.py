@@ -37,8 +37,8 @@ class InvoiceReading:
 def apply_invoice(reading: InvoiceReading, *, cause: Cause) -> Verdict:
     """Judge a reading by the ordering rule, store it when it is newer, and write what follows.
 
-    An invoice only ever goes on, so that of two readings of one second the one which is further
-    on is the later. AMBIGUOUS: nothing was written, the invoice must be fetched.
+    An invoice only ever goes on, so that of two events, or two readings of one second, the one
+    which is further on is the later. AMBIGUOUS: nothing was written, the invoice must be fetched.
     """
     snapshot, account = reading.snapshot, reading.account
     with transaction.atomic():
@@ -95,7 +95,8 @@ def _judge(
     row.customer = customer
     stored = row.snapshot()
     further = is_further(reading.snapshot, stored)
-    if further is not None:
+    is_read_later = not reading.is_told and reading.interval.low > row.observed_high
+    if further is not None and not is_read_later:
         joined = join(row.observed, reading.interval)
         return (Verdict.NEWER if further else Verdict.STALE), joined
     return judge_row(

@@ -11,10 +11,12 @@ from django_stripe_billing.models import (
     Entitlement,
     Event,
     Feature,
+    Invoice,
     Subscription,
     SubscriptionItem,
 )
 from django_stripe_billing.reconcile import ChangeLimit, reconcile
+from django_stripe_billing.sync import Cause, sync_invoice
 
 from .crowd import crowd, show
 
@@ -218,6 +220,18 @@ def plant(shop, sandbox, rows):
     planted.add("price_unknown", "price_newer")
     planted.add("feature_unknown", "prod_new")
     planted.add("subscription_items", row["id"])
+
+    # Invoices
+
+    row = next(spots)
+    model = next(one for one in state.objects.values() if one["object"] == "invoice")
+    invoice = {**model, "id": f"{row['latest_invoice']}open", "customer": row["customer"]}
+    invoice |= {"status": "open", "attempted": True, "attempt_count": 1}
+    invoice |= {"amount_remaining": invoice["amount_due"], "amount_paid": 0}
+    state.add(invoice)
+    sync_invoice(invoice["id"], cause=Cause(kind="event", id="evt_invoice"))
+    Invoice.objects.filter(stripe_id=invoice["id"]).update(attempt_count=5)
+    planted.add("invoice_differs", invoice["id"])
 
     # Stripe's own opinion
 

@@ -146,6 +146,7 @@ def _build(path, subscriptions):
     from django.db import connection
     from django.test import override_settings
 
+    from django_stripe_billing.sandbox.deliveries import HttpDeliveries
     from django_stripe_billing.sandbox.server import SandboxServer
     from django_stripe_billing.stripe_api import CallableHTTPClient
     from django_stripe_billing.testing import StripeSandbox
@@ -168,7 +169,7 @@ def _build(path, subscriptions):
         plant(shop, sandbox, populate(shop, sandbox, subscriptions))
         sandbox.advance(LATER)
     connection.close()
-    server = Server(sandbox.engine, None, host="127.0.0.1", port=0)
+    server = Server(sandbox.engine, HttpDeliveries(sandbox.engine), host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     print(server.url, flush=True)
