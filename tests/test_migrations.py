@@ -14,7 +14,7 @@ def tables():
 
 
 def test_no_migration_is_missing(db):
-    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+    call_command("makemigrations", "--check", "--dry-run")
 
 
 @pytest.mark.django_db(transaction=True)
