@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 from django.utils import timezone
 
 from django_stripe_billing import models
@@ -178,6 +179,7 @@ def test_a_webhook_that_comes_while_the_list_is_read_wins(
             stripe_sandbox.advance(5)
             shop.call("DELETE", f"/v1/subscriptions/{subscription['id']}")
             stripe_sandbox.deliver()
+            connections.close_all()  # of the thread that reads the pages
         return answer
 
     settings.STRIPE_BILLING = {

@@ -97,12 +97,14 @@ def test_another_subscribers_identifier_is_not_theirs(bound, shop, subscriber, o
         {"identifier": ""},
         {"identifier": "i" * 101},
         {"at": datetime(2026, 1, 1)},
-        {"at": timezone.now() - timedelta(days=36)},
-        {"at": timezone.now() + timedelta(minutes=10)},
+        {"at": timedelta(days=-36)},
+        {"at": timedelta(minutes=10)},
     ],
 )
 def test_what_stripe_would_refuse_is_refused_here(bound, subscriber, bad):
     given = {"meter": "calls", "value": 1, **bad}
+    if isinstance(given.get("at"), timedelta):
+        given["at"] += timezone.now()
     with pytest.raises(UsageError):
         report(subscriber, given.pop("meter"), given.pop("value"), **given)
     assert not UsageRecord.objects.exists()
