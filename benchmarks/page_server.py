@@ -162,6 +162,15 @@ class Handler(socketserver.StreamRequestHandler):
         )
 
 
+class CountingHandler(Handler):
+    """Writes down when it was called, a line each."""
+
+    def answer(self, path: str, query: dict[str, list[str]]) -> None:
+        with self.server.calls_file.open("a", encoding="ascii") as calls:
+            calls.write(f"{time.time()}\n")
+        super().answer(path, query)
+
+
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
@@ -172,8 +181,11 @@ def main() -> None:
     parser.add_argument("--subscriptions", type=int, required=True)
     parser.add_argument("--changed", type=float, default=0.0)
     parser.add_argument("--port-file", type=Path, required=True)
+    parser.add_argument("--calls-file", type=Path, help="write down the moment of each call")
     options = parser.parse_args()
-    with Server(("127.0.0.1", 0), Handler) as server:
+    handler = CountingHandler if options.calls_file else Handler
+    with Server(("127.0.0.1", 0), handler) as server:
+        server.calls_file = options.calls_file
         server.pages = Pages(options.subscriptions, changed=options.changed)
         options.port_file.write_text(str(server.server_address[1]))
         server.serve_forever()

@@ -385,6 +385,7 @@ class Migration(migrations.Migration):
                 ('errors', models.JSONField(blank=True, default=list)),
                 ('notes', models.JSONField(blank=True, default=dict)),
                 ('failure', models.TextField(blank=True, default='', help_text='Why the window could not be finished.')),
+                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How many workers have begun or taken over the window.')),
                 ('claimed_by', models.CharField(blank=True, default='', max_length=255)),
                 ('claimed_until', models.DateTimeField(blank=True, null=True)),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='windows', to='stripe_billing.reconcilerun')),

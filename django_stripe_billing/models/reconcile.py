@@ -114,6 +114,9 @@ class ReconcileWindow(models.Model):
     failure = models.TextField(
         blank=True, default="", help_text=_("Why the window could not be finished.")
     )
+    attempts = models.PositiveSmallIntegerField(
+        default=0, help_text=_("How many workers have begun or taken over the window.")
+    )
     claimed_by = models.CharField(max_length=255, blank=True, default="")
     claimed_until = models.DateTimeField(null=True, blank=True)
 

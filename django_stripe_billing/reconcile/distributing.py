@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import timedelta
 
 from django.db.models import Sum
 from django.utils import timezone
@@ -25,6 +26,14 @@ from .working import Listener, work_windows
 
 POLL = 0.5
 """Seconds between two looks at the windows."""
+
+GIVE_UP = timedelta(minutes=15)
+"""How long the command waits for a worker."""
+
+NOBODY = (
+    "No worker has worked on the run for {minutes} minutes. Does one listen to the queue that"
+    " --distribute enqueues to? Once it does, go on with --resume."
+)
 
 
 def work_on(run_pk: int) -> int:
@@ -46,21 +55,30 @@ def work_on(run_pk: int) -> int:
 def conduct(run: ReconcileRun, options: Options, *, tell: Listener) -> list[str]:
     """Enqueue the run's windows and wait until all are done; returns the errors.
 
-    Raises what the queue raises when it can't be reached.
+    Raises what the queue raises when it can't be reached. Windows that nobody works on are enqueued
+    again, each time after twice as long: tasks that find nothing to do end at once. Without a
+    worker for GIVE_UP, the run ends as incomplete.
     """
     _enqueue(run, options.workers)
-    asked_at = time.monotonic()
+    asked_at = seen_at = time.monotonic()
+    pause = windows.LEASE.total_seconds()
     told = _compared(run)
     while run.windows.filter(state=ReconcileWindow.State.PENDING).exists():
         time.sleep(POLL)
         beat(run)
         compared = _compared(run)
         tell(compared - told)
+        busy = _busy(run)
+        now = time.monotonic()
+        if busy or compared > told:
+            seen_at = now
         told = compared
-        is_long_ago = time.monotonic() - asked_at > windows.LEASE.total_seconds()
-        if is_long_ago and (free := _free(run)):
-            _enqueue(run, min(free, options.workers))
-            asked_at = time.monotonic()
+        if now - seen_at > GIVE_UP.total_seconds():
+            return [NOBODY.format(minutes=round(GIVE_UP.total_seconds() / 60))]
+        wanted = min(_free(run), options.workers - busy)
+        if wanted > 0 and now - asked_at > pause:
+            _enqueue(run, wanted)
+            asked_at, pause = now, pause * 2
     tell(_compared(run) - told)
     failed = run.windows.filter(state=ReconcileWindow.State.FAILED)
     return list(failed.values_list("failure", flat=True))
@@ -80,6 +98,12 @@ def _free(run: ReconcileRun) -> int:
     """How many windows nobody works on."""
     pending = run.windows.filter(state=ReconcileWindow.State.PENDING)
     return pending.exclude(claimed_until__gt=timezone.now()).count()
+
+
+def _busy(run: ReconcileRun) -> int:
+    """How many windows are worked on."""
+    pending = run.windows.filter(state=ReconcileWindow.State.PENDING)
+    return pending.filter(claimed_until__gt=timezone.now()).count()
 
 
 def _compared(run: ReconcileRun) -> int:

@@ -15,6 +15,7 @@ from ..stripe_api import Pace
 from ..sync import Cause, SubscriptionReading, recompute_subscriptions, settle
 from .comparing import Comparison, confirm, is_suspect, read_terms
 from .fetching import compare_by_id
+from .leases import TakenOverError
 from .options import Options
 from .patience import Patience
 from .reading import key_of, read_rows
@@ -57,6 +58,8 @@ class Repairer:
             return
         try:
             self._write([comparison for comparison, _ in allowed])
+        except TakenOverError:
+            raise
         except (BillingError, DatabaseError):
             for comparison, rows in allowed:
                 self.attempt(rows, partial(self._write, [comparison]))
@@ -66,6 +69,8 @@ class Repairer:
         """Try a repair; what goes wrong is written onto the rows. Returns whether it went well."""
         try:
             repair()
+        except TakenOverError:
+            raise
         except (BillingError, DatabaseError) as error:
             mark(rows, Drift.State.FAILED, error=f"{type(error).__name__}: {error}")
             return False

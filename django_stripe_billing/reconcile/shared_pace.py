@@ -10,12 +10,13 @@ import threading
 import time
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from ..models import ReconcileRun
+from .leases import close_readers_connection
 
-TURNS = 4
+MOST_TURNS = 4
 """How many turns are reserved at once; those that a process does not use are lost."""
 
 
@@ -25,6 +26,7 @@ class SharedPace:
     def __init__(self, run_pk: int, *, rate: float) -> None:
         self._run_pk = run_pk
         self._pause = 1 / rate
+        self._number = max(1, min(MOST_TURNS, int(rate / 2)))
         self._lock = threading.Lock()
         self._turns: list[float] = []
         """When the reserved turns are due, on this process's monotonic clock, last first."""
@@ -46,16 +48,18 @@ class SharedPace:
             with transaction.atomic():
                 next_turn, now = self._read()
                 self._write(max(next_turn, now + seconds))
-        self._close()
+        close_readers_connection()
 
     def _reserve(self) -> list[float]:
         with transaction.atomic():
             next_turn, now = self._read()
             first = max(next_turn, now)
-            self._write(first + TURNS * self._pause)
+            self._write(first + self._number * self._pause)
         here = time.monotonic()
-        self._close()
-        return [here + first - now + self._pause * number for number in reversed(range(TURNS))]
+        close_readers_connection()
+        return [
+            here + first - now + self._pause * number for number in reversed(range(self._number))
+        ]
 
     def _read(self) -> tuple[float, float]:
         """When the next turn is due, and the time, both in the database's Unix seconds."""
@@ -66,8 +70,3 @@ class SharedPace:
 
     def _write(self, next_turn: float) -> None:
         ReconcileRun.objects.filter(pk=self._run_pk).update(next_turn=next_turn)
-
-    def _close(self) -> None:
-        """Pages are read ahead in a thread that ends with its window: its connection ends now."""
-        if threading.current_thread().name.startswith("pages"):
-            connection.close()

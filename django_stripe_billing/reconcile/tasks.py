@@ -5,12 +5,15 @@ https://docs.djangoproject.com/en/stable/topics/tasks/
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 from .distributing import work_on
+
+logger = logging.getLogger("django_stripe_billing.reconcile")
 
 tasks: Any
 if find_spec("django.tasks"):
@@ -33,9 +36,14 @@ def work_on_run(run_pk: int) -> int:
 
 def enqueue(run_pk: int) -> None:
     """Hand a run to one more worker. Raises ImproperlyConfigured where no worker ever comes."""
-    backend = tasks.task_backends[work_on_run.backend]
-    if type(backend).__name__ == "DummyBackend":
+    backend = type(tasks.task_backends[work_on_run.backend]).__name__
+    if backend == "DummyBackend":
         raise ImproperlyConfigured(
             "TASKS names the dummy backend, which runs nothing: --distribute needs a real one."
+        )
+    if backend == "ImmediateBackend":
+        logger.warning(
+            "TASKS names the immediate backend, Django's default: this process works through the"
+            " windows itself, one after the other. --distribute needs a queue with workers."
         )
     work_on_run.enqueue(run_pk)

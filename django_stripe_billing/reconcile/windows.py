@@ -6,15 +6,19 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
 from ..models.mirrored import to_second
 from ..rules.drift import Kind
 
-LEASE = timedelta(minutes=2)
-"""How long a window is its worker's after a sign of life; then another takes it over."""
+LEASE = timedelta(minutes=3)
+"""How long a window is its worker's after a sign of life; then another takes it over. Longer than
+one call to Stripe and the pause before it is tried again."""
+
+MOST_ATTEMPTS = 5
+"""How many workers begin or take over a window before it is given up."""
 
 MOST_ERRORS = 200
 """How many errors of a window are kept."""
@@ -69,21 +73,34 @@ def _bounds(run: ReconcileRun, first: int, last: int, parts: int) -> list[int]:
 
 
 def claim(run: ReconcileRun, *, owner: str) -> ReconcileWindow | None:
-    """The next window that nobody works on, or whose worker gave no sign of life for long."""
-    now = timezone.now()
-    free = Q(claimed_until=None) | Q(claimed_until__lt=now) | Q(claimed_by=owner)
-    while True:
-        window = (
-            run.windows.filter(free, state=ReconcileWindow.State.PENDING).order_by("pk").first()
-        )
+    """The next window that nobody works on, or whose worker gave no sign of life for long.
+
+    One that MOST_ATTEMPTS workers have left behind is given up, so that the run ends.
+    """
+    while ReconcileRun.objects.filter(pk=run.pk, state=ReconcileRun.State.RUNNING).exists():
+        now = timezone.now()
+        free = Q(claimed_until=None) | Q(claimed_until__lt=now) | Q(claimed_by=owner)
+        pending = run.windows.filter(free, state=ReconcileWindow.State.PENDING)
+        window = pending.order_by("attempts", "pk").first()
         if window is None:
             return None
-        taken = run.windows.filter(free, pk=window.pk, state=window.state).update(
-            claimed_by=owner, claimed_until=now + LEASE
+        if window.attempts >= MOST_ATTEMPTS:
+            text = f"{window.attempts} workers began it one after the other, and none finished it."
+            pending.filter(pk=window.pk).update(state=ReconcileWindow.State.FAILED, failure=text)
+            continue
+        taken = pending.filter(pk=window.pk).update(
+            claimed_by=owner, claimed_until=now + LEASE, attempts=F("attempts") + 1
         )
         if taken:
             window.refresh_from_db()
             return window
+    return None
+
+
+def keep(window: ReconcileWindow, *, owner: str) -> bool:
+    """A sign of life; False when another worker has taken the window over. One statement."""
+    mine = ReconcileWindow.objects.filter(pk=window.pk, claimed_by=owner)
+    return bool(mine.update(claimed_until=timezone.now() + LEASE))
 
 
 def progress_of(window: ReconcileWindow) -> Progress:
@@ -146,7 +163,7 @@ def reopen(run: ReconcileRun) -> None:
         elif window.state == ReconcileWindow.State.DONE:
             continue
         window.state, window.failure = ReconcileWindow.State.PENDING, ""
-        window.claimed_by, window.claimed_until = "", None
+        window.claimed_by, window.claimed_until, window.attempts = "", None, 0
         window.save()
 
 

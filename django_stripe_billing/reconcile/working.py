@@ -22,7 +22,7 @@ from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
 from ..rules.drift import Difference, Kind
 from ..rules.json_values import identifier, second, text
 from ..rules.snapshots import ENDED_STATUSES, TERMINAL_STATUSES, parse_subscription
-from ..stripe_api import Pace, Page, PagesAhead, counted_calls, read_page, without_secrets
+from ..stripe_api import Pace, Page, PagesAhead, counted_calls, paced, read_page, without_secrets
 from ..sync import SubscriptionReading
 from . import windows
 from .comparing import (
@@ -36,6 +36,7 @@ from .comparing import (
     unknown_in_catalog,
 )
 from .fetching import compare_by_id
+from .leases import LeasedPace, TakenOverError
 from .options import Options
 from .patience import Patience
 from .reading import Key, PageReader, Row, key_of, read_rows, remote_key
@@ -52,10 +53,6 @@ MOST_MISSING = 1_000
 
 Listener = Callable[[int], None]
 """Called with the number of subscriptions that were compared since the last call."""
-
-
-class TakenOverError(BillingError):
-    """Another worker goes on with the window: this one was silent for too long."""
 
 
 class WindowWorker:
@@ -119,7 +116,7 @@ class WindowWorker:
     def _save(self, calls: int, *, is_done: bool) -> None:
         self._progress.calls = self._calls_before + calls
         if not windows.save(self._window, self._progress, owner=self._owner, is_done=is_done):
-            raise TakenOverError("Another worker goes on with this window.")
+            raise TakenOverError
 
     def _read(self, cursor: str) -> Page:
         try:
@@ -380,8 +377,9 @@ class WindowWorker:
         )
 
     def _forget_repaired(self, drift: list[Drift], raw: Mapping[str, Any]) -> None:
-        """A run that broke off between a repair and its checkpoint finds its own repairs done."""
-        if not (self._run.resumed and self._is_first_page):
+        """Who goes on after a repair whose checkpoint was never written finds that repair done."""
+        is_continued = self._run.resumed or self._window.attempts > 1
+        if not (is_continued and self._is_first_page):
             return
         current = {row.pk for row in drift}
         left = Drift.objects.filter(
@@ -409,9 +407,11 @@ def work_windows(
     """Claim windows one after the other and work through them; returns the errors."""
     errors: list[str] = []
     while window := windows.claim(run, owner=owner):
-        worker = WindowWorker(run, window, options, owner=owner, pace=pace, tell=tell)
+        leased = LeasedPace(pace, window, owner=owner)
+        worker = WindowWorker(run, window, options, owner=owner, pace=leased, tell=tell)
         try:
-            worker.work()
+            with paced(leased):
+                worker.work()
         except TakenOverError:
             continue
         except (BillingError, DatabaseError, InterfaceError) as error:
