@@ -5,8 +5,8 @@ import nox
 nox.options.default_venv_backend = "venv"
 
 
-@nox.session(python=["3.12", "3.13"])
-@nox.parametrize("django", ["6.0", "6.1"])
+@nox.session
+@nox.parametrize("python,django", [("3.12", "6.0"), ("3.13", "6.1")])
 def tests(session: nox.Session, django: str) -> None:
     """Django 5.2 on Python 3.11 is what `make test` runs."""
     session.install("-c", "constraints.txt", "-e", ".[test]", f"django~={django}.0")

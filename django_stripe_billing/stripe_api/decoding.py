@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
-try:
-    import orjson
-except ImportError:
-    orjson = None
+orjson: Any = import_module("orjson") if find_spec("orjson") else None
 
 
 def decode(body: bytes | str) -> dict[str, Any]:
