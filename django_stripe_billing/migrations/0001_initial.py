@@ -379,6 +379,7 @@ class Migration(migrations.Migration):
                 ('cursor', models.CharField(blank=True, default='', max_length=255)),
                 ('lowest', models.BigIntegerField(help_text='Later seconds of the window have been compared in both directions.')),
                 ('edge', models.JSONField(default=list, help_text='The ids that were seen of that second.')),
+                ('unsettled', models.JSONField(blank=True, default=list, help_text='The ids of listed subscriptions that seemed to differ, and wait.')),
                 ('listed', models.PositiveBigIntegerField(default=0)),
                 ('compared', models.PositiveBigIntegerField(default=0)),
                 ('calls', models.PositiveBigIntegerField(default=0)),

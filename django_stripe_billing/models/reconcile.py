@@ -106,6 +106,11 @@ class ReconcileWindow(models.Model):
         help_text=_("Later seconds of the window have been compared in both directions.")
     )
     edge = models.JSONField(default=list, help_text=_("The ids that were seen of that second."))
+    unsettled = models.JSONField(
+        default=list,
+        blank=True,
+        help_text=_("The ids of listed subscriptions that seemed to differ, and wait."),
+    )
     listed = models.PositiveBigIntegerField(default=0)
     compared = models.PositiveBigIntegerField(default=0)
     calls = models.PositiveBigIntegerField(default=0)

@@ -36,6 +36,8 @@ class Progress:
     """Every later second of the window has been compared in both directions."""
     edge: set[str] = field(default_factory=set)
     """The ids of that second that were listed; the next page may hold more of it."""
+    unsettled: list[str] = field(default_factory=list)
+    """The ids of listed subscriptions that seem to differ, and were not looked at yet."""
     listed: int = 0
     compared: int = 0
     calls: int = 0
@@ -108,6 +110,7 @@ def progress_of(window: ReconcileWindow) -> Progress:
         cursor=window.cursor,
         lowest=window.lowest,
         edge=set(window.edge),
+        unsettled=list(window.unsettled),
         listed=window.listed,
         compared=window.compared,
         calls=window.calls,
@@ -122,6 +125,7 @@ def save(window: ReconcileWindow, progress: Progress, *, owner: str, is_done: bo
         "cursor": progress.cursor,
         "lowest": progress.lowest,
         "edge": sorted(progress.edge),
+        "unsettled": progress.unsettled,
         "listed": progress.listed,
         "compared": progress.compared,
         "calls": progress.calls,
@@ -180,7 +184,7 @@ def _start_again(window: ReconcileWindow) -> None:
     )
     unlisted.filter(Q(state=Drift.State.GONE) | Q(stripe=UNLISTED)).delete()
     window.cursor, window.lowest, window.edge = "", window.created_before - 1, []
-    window.listed, window.compared = 0, 0
+    window.unsettled, window.listed, window.compared = [], 0, 0
     window.errors, window.notes = [], {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,33 +17,32 @@ from ..exceptions import (
     StripeError,
     StripeObjectMissingError,
     StripeUnavailableError,
-    UnsettledError,
 )
 from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
-from ..rules.drift import Difference, Kind
-from ..rules.json_values import identifier, second, text
-from ..rules.snapshots import ENDED_STATUSES, TERMINAL_STATUSES, parse_subscription
-from ..stripe_api import Pace, Page, PagesAhead, counted_calls, paced, read_page, without_secrets
-from ..sync import SubscriptionReading
+from ..rules.json_values import identifier, second
+from ..rules.snapshots import ENDED_STATUSES
+from ..stripe_api import (
+    Pace,
+    Page,
+    PagesAhead,
+    counted_calls,
+    paced,
+    read_page,
+    without_secrets,
+)
 from . import windows
 from .comparing import (
-    Comparison,
     Terms,
-    at_stake,
-    confirm,
-    is_known,
     is_suspect,
     read_terms,
-    unknown_in_catalog,
 )
-from .fetching import compare_by_id
 from .leases import LeasedPace, TakenOverError
 from .options import Options
 from .patience import Patience
-from .reading import Key, PageReader, Row, key_of, read_rows, remote_key
-from .recording import drift_row, mark, record
+from .reading import PageReader, Row, read_rows, remote_key
+from .recording import record
 from .repairing import Repairer
-from .report import UNKNOWN
+from .settling import Settler, unlisted
 
 MOST_ROWS = 4_000
 """Rows that one query of a page reads: subscriptions times items."""
@@ -78,7 +78,6 @@ class WindowWorker:
         self._owner = owner
         self._tell = tell
         self._patience = Patience(pace)
-        self._repairer = Repairer(run, options, pace=pace)
         self._progress = windows.progress_of(window)
         self._calls_before = self._progress.calls
         self._reader = PageReader(
@@ -86,10 +85,17 @@ class WindowWorker:
         )
         self._second_of = {self._progress.cursor: self._progress.lowest}
         self._terms: Terms = read_terms(account=self._account)
-        self._unknown: set[tuple[Kind, str]] = set()
-        self._is_first_page = True
         self._errors = self._progress.errors
         self._notes: Counter[str] = Counter(self._progress.notes)
+        self._settler = Settler(
+            run,
+            options,
+            terms=self._terms,
+            patience=self._patience,
+            repairer=Repairer(run, options, pace=pace),
+            errors=self._errors,
+            notes=self._notes,
+        )
 
     @property
     def listed(self) -> int:
@@ -99,12 +105,16 @@ class WindowWorker:
         """Raises StripeError when Stripe does not answer, TakenOverError, or a database's error."""
         with counted_calls() as counter:
             try:
+                self._go_on()
+                is_continued = self._run.resumed or self._window.attempts > 1
                 with PagesAhead(self._read, cursor=self._progress.cursor) as ahead:
                     for page in ahead:
-                        self._progress = self._take(page)
+                        raw = self._take(page)
+                        if is_continued or not page.has_more or self._settler.is_due:
+                            self._settle(known=raw.keys() if is_continued else ())
                         self._save(counter["calls"], is_done=not page.has_more)
                         self._tell(len(page.rows))
-                        self._is_first_page = False
+                        is_continued = False
             except (StripeError, DatabaseError, InterfaceError):
                 self._save(counter["calls"], is_done=False)
                 raise
@@ -115,6 +125,7 @@ class WindowWorker:
 
     def _save(self, calls: int, *, is_done: bool) -> None:
         self._progress.calls = self._calls_before + calls
+        self._progress.errors, self._progress.notes = self._errors, dict(self._notes)
         if not windows.save(self._window, self._progress, owner=self._owner, is_done=is_done):
             raise TakenOverError
 
@@ -149,7 +160,8 @@ class WindowWorker:
 
     # One page
 
-    def _take(self, page: Page) -> windows.Progress:
+    def _take(self, page: Page) -> Mapping[str, dict[str, Any]]:
+        """Compare a page quickly: what seems to differ waits to be settled. Its rows, by id."""
         progress = self._progress
         listed = [row for row in page.rows if identifier(row) not in progress.edge]
         raw = {identifier(row): row for row in listed}
@@ -168,25 +180,34 @@ class WindowWorker:
             if key is not None and (row := rows.get(stripe_id)) is not None and row.key == key
         ]
         certain = {key[0] for key, row in equal if not is_suspect(key, row, self._terms)}
-        suspects = [row for stripe_id, row in raw.items() if stripe_id not in certain]
-        self._vanished: list[Comparison] = []
-        found = self._confirmed(suspects, page)
-        drift = self._drift_of(found, raw)
-        drift += self._vanished_drift()
-        parsed = [key_of(entry.reading.snapshot) for entry in found]
-        drift += self._unknown_terms([*(key for key, _row in equal), *parsed])
+        drift = self._settler.unknown_terms(key for key, _row in equal)
         known = raw.keys() | progress.edge
         drift += self._missing(rows if are_all else None, known, low=lowest, high=upper)
-        self._record_and_repair(found, drift, raw)
-        return windows.Progress(
+        if drift:
+            record(drift)
+        suspects = {key: row for key, row in raw.items() if key not in certain}
+        self._settler.add(suspects, interval=page.interval)
+        self._progress = replace(
+            progress,
             cursor=page.cursor,
             lowest=lowest,
             edge=edge | (progress.edge if lowest >= upper else set()),
+            unsettled=self._settler.ids,
             listed=progress.listed + len(listed),
-            compared=progress.compared + len(certain) + len(found) + len(self._vanished),
-            errors=self._errors,
-            notes=dict(self._notes),
+            compared=progress.compared + len(certain),
         )
+        return raw
+
+    def _settle(self, *, known: Iterable[str] = ()) -> None:
+        self._progress.compared += self._settler.settle(known=known)
+        self._progress.unsettled = []
+
+    def _go_on(self) -> None:
+        """What waited when the window's last worker stopped comes first."""
+        left = self._progress.unsettled
+        if left:
+            self._settler.read_left(left)
+            self._settle(known=left)
 
     def _own(self) -> QuerySet[Subscription]:
         rows = Subscription.objects.filter(account=self._account)
@@ -208,94 +229,6 @@ class WindowWorker:
             rows |= read_rows(own, account=self._account, most=MOST_ROWS)
         return rows, are_all
 
-    def _confirmed(self, suspects: list[dict[str, Any]], page: Page) -> list[Comparison]:
-        """The suspects, looked at with all care; those that can't be read are left out."""
-        readings = []
-        for row in suspects:
-            snapshot = parse_subscription(row)
-            if snapshot is None:
-                name = identifier(row) or "a subscription without id"
-                self._errors.append(f"Stripe lists {name}, which can't be read.")
-                continue
-            readings.append(
-                SubscriptionReading(
-                    snapshot=snapshot, interval=page.interval, account=self._account
-                )
-            )
-        found = []
-        for comparison in confirm(readings, account=self._account):
-            if comparison.is_certain and not comparison.takes_away:
-                found.append(comparison)
-            else:
-                found += self._fetched(comparison)
-        return found
-
-    def _fetched(self, comparison: Comparison) -> list[Comparison]:
-        """The comparison with a fetch by id: nothing is taken away that only a page says."""
-        stripe_id = comparison.reading.snapshot.id
-        try:
-            return [compare_by_id(stripe_id, account=self._account, patience=self._patience)]
-        except StripeObjectMissingError:
-            self._vanished.append(comparison)
-        except StripeUnavailableError:
-            raise
-        except (StripeError, UnsettledError) as error:
-            self._errors.append(f"{stripe_id} can't be fetched: {without_secrets(str(error))}")
-        return []
-
-    def _drift_of(self, found: Iterable[Comparison], raw: Mapping[str, Any]) -> list[Drift]:
-        drift = []
-        for comparison in found:
-            remote = comparison.reading.snapshot
-            amount, currency = at_stake(raw[remote.id])
-            for difference in self._differences(comparison):
-                if self._options.wants(difference.kind):
-                    drift.append(
-                        drift_row(
-                            self._run,
-                            difference,
-                            object_id=remote.id,
-                            customer=comparison.customer,
-                            customer_id=remote.customer_id,
-                            amount=amount,
-                            currency=currency,
-                        )
-                    )
-        return drift
-
-    def _differences(self, comparison: Comparison) -> list[Difference]:
-        remote = comparison.reading.snapshot
-        found = list(comparison.differences)
-        if comparison.customer is None and found:
-            found.append(
-                Difference(kind=Kind.CUSTOMER_MISSING, here="not stored", stripe=remote.customer_id)
-            )
-        is_deleted = comparison.customer is not None and comparison.customer.is_deleted
-        if is_deleted and remote.status not in TERMINAL_STATUSES:
-            found.append(
-                Difference(
-                    kind=Kind.CUSTOMER_DELETED,
-                    here=f"{remote.customer_id} is deleted",
-                    stripe=f"{remote.customer_id} has a subscription that is {remote.status}",
-                )
-            )
-        return found
-
-    def _unknown_terms(self, keys: Iterable[Key]) -> list[Drift]:
-        """Prices and products that the catalog lacks, each told once."""
-        drift = []
-        for key in keys:
-            if key[2] in TERMINAL_STATUSES:
-                continue
-            if not is_known(key):
-                self._notes[f"{UNKNOWN}status {text(key[2]) or 'none'}"] += 1
-            for difference in unknown_in_catalog(key, self._terms):
-                name = (difference.kind, difference.stripe)
-                if name not in self._unknown and self._options.wants(difference.kind):
-                    self._unknown.add(name)
-                    drift.append(drift_row(self._run, difference, object_id=difference.stripe))
-        return drift
-
     def _missing(
         self, rows: Mapping[str, Row] | None, listed: Set[str], *, low: int, high: int
     ) -> list[Drift]:
@@ -307,7 +240,7 @@ class WindowWorker:
         if rows is None:
             return self._missing_of_many(listed, low=low, high=high)
         return [
-            self._unlisted(stripe_id, row.scalars[2], row.scalars[1])
+            unlisted(self._run, stripe_id, row.scalars[2], row.scalars[1])
             for stripe_id, row in rows.items()
             if low < row.scalars[4] <= high
             and stripe_id not in listed
@@ -334,58 +267,7 @@ class WindowWorker:
                 f"{MOST_MISSING:,} subscriptions or more that are stored are missing from one page"
                 " of Stripe's list: it is cut short, or the API key is another account's."
             )
-        return [self._unlisted(*values) for values in found]
-
-    def _vanished_drift(self) -> list[Drift]:
-        """What was deleted between the page and the fetch is missing now, like the unlisted."""
-        return [
-            self._unlisted(
-                comparison.reading.snapshot.id,
-                comparison.reading.snapshot.status,
-                comparison.reading.snapshot.customer_id,
-            )
-            for comparison in self._vanished
-            if comparison.is_stored
-        ]
-
-    def _unlisted(self, stripe_id: str, status: str, customer_id: str | None) -> Drift:
-        kind = Kind.SUBSCRIPTION_MISSING_AT_STRIPE
-        return drift_row(
-            self._run,
-            Difference(kind=kind, here=status, stripe=windows.UNLISTED),
-            object_id=stripe_id,
-            customer_id=customer_id or "",
-        )
-
-    def _record_and_repair(
-        self, found: Iterable[Comparison], drift: list[Drift], raw: Mapping[str, Any]
-    ) -> None:
-        if drift:
-            drift = record(drift)
-        if not self._run.is_applying:
-            return
-        self._forget_repaired(drift, raw)
-        rows_of: dict[str, list[Drift]] = {}
-        for row in drift:
-            rows_of.setdefault(row.object_id, []).append(row)
-        self._repairer.repair(
-            [
-                (comparison, rows_of[comparison.reading.snapshot.id])
-                for comparison in found
-                if comparison.reading.snapshot.id in rows_of
-            ]
-        )
-
-    def _forget_repaired(self, drift: list[Drift], raw: Mapping[str, Any]) -> None:
-        """Who goes on after a repair whose checkpoint was never written finds that repair done."""
-        is_continued = self._run.resumed or self._window.attempts > 1
-        if not (is_continued and self._is_first_page):
-            return
-        current = {row.pk for row in drift}
-        left = Drift.objects.filter(
-            run=self._run, object_id__in=list(raw), state=Drift.State.FOUND
-        ).exclude(pk__in=current)
-        mark(list(left), Drift.State.REPAIRED)
+        return [unlisted(self._run, *values) for values in found]
 
 
 def _last_second(page: Page) -> int:

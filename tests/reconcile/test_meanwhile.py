@@ -13,6 +13,7 @@ from django_stripe_billing.reconcile import (
     reconcile,
     repairing,
     resume,
+    settling,
     working,
 )
 from django_stripe_billing.sync import subscriptions
@@ -24,9 +25,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 STEPS = {
     "the page was read": (working.WindowWorker, "_take", "before"),
     "rows were read": (working.PageReader, "read", "after"),
-    "it was confirmed": (working, "confirm", "after"),
+    "it was confirmed": (settling, "confirm", "after"),
     "it was fetched by its id": (fetching, "read_subscription", "after"),
-    "it was recorded": (working, "record", "after"),
+    "it was recorded": (settling, "record", "after"),
     "it is about to be written": (repairing, "settle", "before"),
     "it was written": (repairing, "settle", "after"),
     "it was looked at again": (repairing.Repairer, "_equal_now", "before"),

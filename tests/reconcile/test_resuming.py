@@ -361,3 +361,43 @@ def test_workers_find_what_one_finds(people, stripe_sandbox):
     assert {entry.object_id for entry in three.drift} == {entry.object_id for entry in alone.drift}
     assert three.run.listed == three.run.compared == alone.run.listed == 245
     assert three.run.windows.count() == (1 if workers == 1 else 12)
+
+
+@pytest.mark.parametrize("fate", ["stays", "vanishes", "is put right"])
+def test_what_waited_when_a_run_broke_off_is_looked_at_by_its_id(
+    people, stripe_sandbox, monkeypatch, fate
+):
+    row = people[-1]  # on the first page
+    row["status"] = "unpaid"
+    take, pages = working.WindowWorker._take, []
+
+    def failing(worker, page):
+        pages.append(page)
+        if len(pages) == 2:
+            raise OperationalError("the connection is lost")
+        return take(worker, page)
+
+    monkeypatch.setattr(working.WindowWorker, "_take", failing)
+    broken = reconcile(apply=True)
+    assert (broken.exit_code, broken.drift) == (2, [])
+    assert broken.run.windows.get().unsettled == [row["id"]]
+    if fate == "vanishes":
+        stripe_sandbox.engine.state.remove(row)
+    elif fate == "is put right":
+        row["status"] = "active"
+    stripe_sandbox.engine.requests.clear()
+    whole = resumed()
+    assert (whole.exit_code, whole.errors) == (0, [])
+    assert ("GET", f"/v1/subscriptions/{row['id']}") in stripe_sandbox.engine.requests
+    assert whole.run.listed == whole.run.compared == 250
+    assert whole.run.windows.get().unsettled == []
+    status = {"stays": "unpaid", "vanishes": "missing", "is put right": "active"}[fate]
+    assert Subscription.objects.get(stripe_id=row["id"]).status == status
+    assert (
+        kinds(whole)
+        == {
+            "stays": {"subscription_status"},
+            "vanishes": {"subscription_missing_at_stripe"},
+            "is put right": set(),
+        }[fate]
+    )
