@@ -41,6 +41,7 @@ DEBUG = True
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "tests.urls"
 USE_TZ = True
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # pytest-django collects them
 LOGIN_URL = "/admin/login/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
