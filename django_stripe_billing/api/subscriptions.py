@@ -57,14 +57,16 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
-    """A `token` of a preview, or a price and a quantity, and when."""
+    """A `token` of a preview, or a price and a quantity, and when.
+
+    A change without proration is not for subscribers to choose: they would have the dearer plan
+    until the next period for the price of the present one.
+    """
 
     token = serializers.CharField(required=False, max_length=2000)
     price = serializers.CharField(required=False, max_length=255)
     quantity = serializers.IntegerField(required=False, min_value=1)
-    when = serializers.ChoiceField(
-        choices=["now", "now_without_proration", "period_end"], default="now"
-    )
+    when = serializers.ChoiceField(choices=["now", "period_end"], default="now")
     subscription = serializers.CharField(required=False, max_length=255)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from ..conf import settings
 from ..exceptions import CustomerConflictError, StripeError, StripeUnavailableError
 from ..models import Customer
-from ..rules.json_values import metadata
+from ..rules.json_values import metadata, second
 from ..rules.ordering import Interval
 from ..rules.snapshots import CustomerSnapshot, parse_customer
 from ..stripe_api import pages, request
@@ -80,9 +81,11 @@ def _find(customer: Customer) -> tuple[CustomerSnapshot, Interval] | None:
 
     Our own metadata on a customer is trusted here: nobody but the holder of the key can set it.
     """
-    since = int((customer.created_at - CLOCKS_DIFFER).timestamp())
-    for page in pages("/v1/customers", {"created": {"gte": since}}):
+    age = int((timezone.now() - customer.created_at + CLOCKS_DIFFER).total_seconds())
+    for page in pages("/v1/customers"):
         for row in page.rows:
+            if (second(row.get("created")) or 0) < page.interval.low - age:
+                return None
             if metadata(row.get("metadata")).get(BINDING) == str(customer.binding_key):
                 snapshot = parse_customer(row)
                 return None if snapshot is None else (snapshot, page.interval)

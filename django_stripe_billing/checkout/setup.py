@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 from urllib.parse import quote
 
@@ -9,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from ..conf import settings
-from ..exceptions import StripeObjectMissingError, StripeUnavailableError
+from ..exceptions import StripeError, StripeObjectMissingError, StripeUnavailableError
 from ..models import CheckoutSession, Customer, Price
 from ..rules.json_values import identifier
 from ..stripe_api import request as call
@@ -72,12 +73,16 @@ def finish_setup(customer: Customer, row: CheckoutSession, session: dict[str, An
     is_saved = intent.get("status") == "succeeded"
     if not is_saved or not method_id or identifier(intent.get("customer")) != customer.stripe_id:
         return False
-    call(
-        "post",
-        f"/v1/customers/{quote(str(customer.stripe_id), safe='')}",
-        {"invoice_settings": {"default_payment_method": method_id}},
-        idempotency_key=f"setup-default-{row.idempotency_key}",
-    )
+    try:
+        call(
+            "post",
+            f"/v1/customers/{quote(str(customer.stripe_id), safe='')}",
+            {"invoice_settings": {"default_payment_method": method_id}},
+            idempotency_key=f"setup-default-{row.idempotency_key}",
+        )
+    except StripeError:  # Stripe repeats it for its key: the next attempt has another one
+        CheckoutSession.objects.filter(pk=row.pk).update(idempotency_key=uuid.uuid4())
+        raise
     close_sessions(CheckoutSession.objects.filter(pk=row.pk), "complete")
     return True
 

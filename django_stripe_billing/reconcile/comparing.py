@@ -250,7 +250,9 @@ def _compare(reading: SubscriptionReading, entry: Stored | None, view: _View) ->
             stored=entry.subscription.observed, new=reading.interval, same_content=False
         )
         is_certain = is_certain and verdict is not Verdict.AMBIGUOUS
-        if verdict is Verdict.STALE:  # a webhook told of something newer than this
+        if verdict is Verdict.STALE and reading.revision is None:  # if the clocks are one
+            is_certain = False
+        elif verdict is Verdict.STALE:  # a webhook told of something newer than this
             differences, is_certain = [], True
     is_row_equal = not differences
     customer = entry.subscription.customer if entry else view.customers.get(remote.customer_id)

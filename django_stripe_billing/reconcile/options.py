@@ -21,6 +21,8 @@ class ChangeLimit:
     number: float
     is_share: bool
     """`number` is percent of the live subscriptions that are stored when the run begins."""
+    counts_losses: bool = False
+    """Only changes that take access away count: those who paid are let in, however many."""
 
     @classmethod
     def parse(cls, text: str) -> ChangeLimit:
@@ -41,7 +43,8 @@ class ChangeLimit:
         return max(int(live * self.number / 100), SMALLEST_SHARE)
 
 
-TENTH = ChangeLimit(number=10, is_share=True)
+TENTH = ChangeLimit(number=10, is_share=True, counts_losses=True)
+"""Where nothing else is said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,16 +83,15 @@ class Options:
         return {
             **asdict(self),
             "only": sorted(self.only),
-            "max_changes": [self.max_changes.number, self.max_changes.is_share],
+            "max_changes": asdict(self.max_changes),
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Options:
-        number, is_share = data["max_changes"]
         return cls(
             **{
                 **data,
                 "only": frozenset(Kind(value) for value in data["only"]),
-                "max_changes": ChangeLimit(number=number, is_share=is_share),
+                "max_changes": ChangeLimit(**data["max_changes"]),
             }
         )

@@ -77,7 +77,12 @@ class Repairer:
         return True
 
     def _is_allowed(self, comparison: Comparison, rows: Sequence[Drift]) -> bool:
-        is_free = not comparison.is_stored and self._options.max_changes.is_share
+        limit = self._options.max_changes
+        is_free = (
+            not comparison.takes_away
+            if limit.counts_losses
+            else not comparison.is_stored and limit.is_share
+        )
         if is_free or self.allows(1):
             return True
         mark(rows, Drift.State.FOUND, error=stopped(self._limit))

@@ -149,7 +149,8 @@ class WindowWorker:
         if self._options.customer_id:
             params["customer"] = self._options.customer_id  # on a test clock, even in the future
         else:
-            created["lt"] = self._window.created_before
+            if self._window.created_before < self._run.created_before:  # else whatever comes
+                created["lt"] = self._window.created_before
         if before is not None:
             created["lt"] = before
         if created:

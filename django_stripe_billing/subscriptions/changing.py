@@ -33,7 +33,8 @@ def change_plan(
 
     `price` is a lookup key or a Stripe id that is on sale, `quantity` a number or its digits
     (default: as before). `when`: "now" charges or credits the rest of the period to the second,
-    "now_without_proration" changes it and bills the new price from the next period on,
+    "now_without_proration" changes it and bills the new price from the next period on (decide that
+    yourself: whoever may choose it has the dearer plan for nothing until then),
     "period_end" changes it when the paid period is over. `proration_date` (Unix seconds) is the one
     of the preview, so that the sum is the same.
 
@@ -86,7 +87,7 @@ def check_units_in_use(subscriber: Any, change: Change) -> None:
 def _change_now(change: Change, *, when: str, proration_date: int | None) -> Subscription:
     behavior = PRORATION[when]
     params: dict[str, Any] = {
-        "items": [change.params],
+        **change.params,
         "proration_behavior": behavior,
         "payment_behavior": "error_if_incomplete",
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+from urllib.parse import quote
 
-from ..exceptions import NothingToChangeError, SubscriptionStateError
+from ..exceptions import ActionRequiredError, NothingToChangeError, SubscriptionStateError
 from ..models import Subscription
 from ..rules.json_values import identifier, mapping, text
+from ..stripe_api import request
 from .finding import check_state, own_subscription
 from .scheduling import withdraw_schedule
 from .writing import read, write
@@ -94,12 +96,27 @@ def pause(subscriber: Any, *, subscription: str = "") -> Subscription:
 def unpause(subscriber: Any, *, subscription: str = "") -> Subscription:
     """Go on with a paused subscription, from now; a new period begins and is charged.
 
-    Raises SubscriptionStateError where it is not paused, PaymentDeclinedError and
-    ActionRequiredError. https://docs.stripe.com/api/subscriptions/resume
+    Raises SubscriptionStateError where it is not paused, ActionRequiredError with the invoice's
+    page where that could not be paid (it goes on once it is), and other StripeErrors.
+    https://docs.stripe.com/api/subscriptions/resume
     """
     row = own_subscription(subscriber, subscription=subscription)
     check_state(row, frozenset({"paused"}))
-    return write(row, {}, intent="unpause", action="resume")
+    params = {"payment_behavior": "resume_on_payment_success"}
+    row = write(row, params, intent="unpause", action="resume")
+    if row.status == "paused":
+        raise ActionRequiredError(
+            "It goes on once the open invoice is paid.", hosted_url=_latest_invoice_url(row)
+        )
+    return row
+
+
+def _latest_invoice_url(row: Subscription) -> str:
+    invoice_id = identifier(read(row).get("latest_invoice"))
+    if not invoice_id:
+        return ""
+    invoice = request("get", f"/v1/invoices/{quote(invoice_id, safe='')}", account=row.account)
+    return text(invoice.data.get("hosted_invoice_url"), longest=2000)
 
 
 def _release_schedule(row: Subscription, data: dict[str, Any] | None = None) -> None:

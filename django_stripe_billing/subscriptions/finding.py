@@ -30,13 +30,25 @@ class Change:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The item as Stripe wants it: with its id, or it would be added; with its quantity, or
-        that would become 1. https://docs.stripe.com/billing/subscriptions/change-price"""
-        return {
+        """What Stripe is told: the item with its id, or it would be added; with its quantity, or
+        that would become 1. https://docs.stripe.com/billing/subscriptions/change-price
+
+        A trial is of a plan: it ends with the change to one that has none.
+        """
+        item = {
             "id": self.item.stripe_id,
             "price": self.price.stripe_id,
             "quantity": self.quantity,
         }
+        return {"items": [item], **({"trial_end": "now"} if self.ends_trial else {})}
+
+    @property
+    def ends_trial(self) -> bool:
+        return (
+            self.subscription.status == "trialing"
+            and self.price.stripe_id != self.item.price_id
+            and not self.price.terms.trial_days
+        )
 
 
 def own_subscription(subscriber: Any, *, subscription: str = "", product: str = "") -> Subscription:

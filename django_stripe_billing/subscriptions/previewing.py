@@ -5,7 +5,6 @@ The moment of the preview goes with it, signed, so that the change charges the s
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -65,20 +64,20 @@ def preview_change(
     row = own_subscription(subscriber, subscription=subscription)
     change = allowed_change(row, price=price, quantity=quantity)
     check_units_in_use(subscriber, change)
-    moment = int(time.time())
     answer = request(
         "post",
         "/v1/invoices/create_preview",
         {
             "subscription": row.stripe_id,
             "subscription_details": {
-                "items": [change.params],
+                **change.params,
                 "proration_behavior": "always_invoice",
-                "proration_date": moment,
             },
         },
         account=row.account,
     )
+    details = mapping(mapping(answer.data.get("parent")).get("subscription_details"))
+    moment = integer(details.get("subscription_proration_date")) or answer.interval.high - 1
     return _preview(change, answer.data, moment, subscriber=subscriber)
 
 

@@ -5,10 +5,11 @@ https://docs.stripe.com/billing/subscriptions/subscription-schedules
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ..exceptions import NothingToChangeError, StripeError
+from ..exceptions import NothingToChangeError, StripeError, SubscriptionStateError
 from ..models import Subscription
 from ..rules.json_values import identifier, integer, mapping, objects
 from ..stripe_api import request
@@ -17,10 +18,17 @@ from .writing import key_of, read, settle
 
 
 def schedule_change(change: Change) -> Subscription:
-    """Let the change happen when the paid period is over. Raises StripeError."""
+    """Let the change happen when the paid period is over.
+
+    Raises SubscriptionStateError where the subscription ends then, and StripeError.
+    """
     row = change.subscription
+    if row.is_ending:
+        raise SubscriptionStateError(
+            "The subscription is set to end: take that back first.", status=row.status
+        )
     schedule = _open_schedule(row)
-    present = mapping(next(iter(objects(schedule.get("phases"))), {}))
+    present = _present_phase(schedule)
     start, end = integer(present.get("start_date")), integer(present.get("end_date"))
     if start is None or end is None:
         raise StripeError(f"Stripe's schedule of {row.stripe_id} has no phase that runs.")
@@ -35,9 +43,10 @@ def schedule_change(change: Change) -> Subscription:
         for item in items
     ]
     phases: list[dict[str, Any]] = [
-        {"items": _known(items), "start_date": start, "end_date": end},
+        {"items": _known(items), "start_date": start, "end_date": end, **_kept(present)},
         {
             "items": _known(after),
+            "discounts": _discounts(present),
             "duration": {
                 "interval": change.price.interval,
                 "interval_count": change.price.interval_count,
@@ -46,13 +55,17 @@ def schedule_change(change: Change) -> Subscription:
         },
     ]
     params = {"end_behavior": "release", "phases": phases, "proration_behavior": "none"}
-    request(
-        "post",
-        _path(identifier(schedule)),
-        params,
-        account=row.account,
-        idempotency_key=key_of(row, "schedule", params),
-    )
+    try:
+        request(
+            "post",
+            _path(identifier(schedule)),
+            params,
+            account=row.account,
+            idempotency_key=key_of(row, "schedule", params),
+        )
+    except StripeError:  # Stripe repeats it for its key: a row read anew makes another one
+        settle(row)
+        raise
     return settle(row)
 
 
@@ -84,6 +97,33 @@ def scheduled_price(schedule: dict[str, Any], *, now: int) -> str:
             for item in objects(phase.get("items")):
                 return identifier(item.get("price"))
     return ""
+
+
+def _present_phase(schedule: dict[str, Any]) -> Mapping[str, Any]:
+    """The phase that runs: past ones stay in the list."""
+    start = mapping(schedule.get("current_phase")).get("start_date")
+    phases = objects(schedule.get("phases"))
+    return mapping(next((phase for phase in phases if phase.get("start_date") == start), {}))
+
+
+def _kept(phase: Mapping[str, Any]) -> dict[str, Any]:
+    """What a phase would lose if it were not sent again."""
+    trial_end = integer(phase.get("trial_end"))
+    return {
+        "discounts": _discounts(phase),
+        **({} if trial_end is None else {"trial_end": trial_end}),
+    }
+
+
+def _discounts(phase: Mapping[str, Any]) -> list[dict[str, str]] | str:
+    """A phase's discounts as Stripe takes them; '' for none, or the customer's would be taken."""
+    found = []
+    for discount in objects(phase.get("discounts")):
+        for name in ("discount", "promotion_code", "coupon"):
+            if value := identifier(discount.get(name)):
+                found.append({name: value})
+                break
+    return found or ""
 
 
 def _open_schedule(row: Subscription) -> dict[str, Any]:

@@ -53,8 +53,9 @@ def write(
 ) -> Subscription:
     """POST to the subscription, or DELETE it, and apply what it is then; its row, read anew.
 
-    Raises PaymentDeclinedError, ActionRequiredError and other StripeErrors. After a call that was
-    not answered the subscription is read again, so that the row says what came of it.
+    Raises PaymentDeclinedError, ActionRequiredError and other StripeErrors. After an error the
+    subscription is read again, so that the row says what came of it, and because Stripe repeats the
+    error for its idempotency key: a row that was read anew makes another one.
     """
     path = path_of(subscription, action)
     try:
@@ -69,10 +70,11 @@ def write(
                 idempotency_key=key_of(subscription, intent, params),
             )
     except StripeUnavailableError as error:
-        if error.status:  # Stripe repeats a 5xx for its key: a row read anew makes another one
+        if error.status:
             settle(subscription)
         raise
     except StripeError as error:
+        settle(subscription)
         raise declined(error) from None
     return take(subscription, answer)
 

@@ -11,8 +11,14 @@ def judge_row(
 ) -> tuple[Verdict, Interval]:
     """The verdict on a reading of a row's object, and the interval to store when it is NEWER.
 
-    `revision` is the row's, noted before a fetch by id; None for a payload or a page.
+    `revision` is the row's, noted before a fetch by id; None for a payload or a page. What seems
+    older and says something else is dropped only where both moments are of one clock, that of
+    `event.created`: an answer's Date may be of another, and then a fetch decides.
     """
     if revision is not None and revision == row.revision:
         return Verdict.NEWER, join(row.observed, interval)
-    return judge(stored=row.observed, new=interval, same_content=same_content), interval
+    verdict = judge(stored=row.observed, new=interval, same_content=same_content)
+    is_one_clock = interval.low == interval.high and row.observed_low == row.observed_high
+    if verdict is Verdict.STALE and revision is None and not (same_content or is_one_clock):
+        return Verdict.AMBIGUOUS, interval
+    return verdict, interval

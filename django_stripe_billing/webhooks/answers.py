@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..models import Event
 from ..rules.events import EventSnapshot, Subject
-from ..rules.ordering import Interval, Verdict
+from ..rules.ordering import NEVER, Interval, Verdict
 from ..sync import Cause
 
 
@@ -38,9 +38,11 @@ class Wanted:
 class NeedsFetch(Exception):
     """The payload can't be trusted to be newer or older than what is stored."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, *, may_lack: bool = False) -> None:
+        """`may_lack`: where Stripe does not know the object, the handler gets NOTHING."""
         super().__init__(f"{wanted.subject.value} {wanted.id}")
         self.wanted = wanted
+        self.may_lack = may_lack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,8 @@ class Fetched:
     interval: Interval
     revision: int
 
+
+NOTHING = Fetched(data={}, interval=NEVER, revision=-1)
 
 Fetches = dict[Wanted, Fetched]
 

@@ -102,8 +102,6 @@ def _settle(event: EventSnapshot, wanted: Wanted, row: Payment | None, fetches: 
     fetched = fetches.get(wanted)
     settled_at = event.created if event.type == SETTLED else None
     if fetched is None:
-        if row is not None and settled_at is None and event.created < row.observed_low:
-            return STALE
         raise NeedsFetch(wanted)
     snapshot = parse_fetched(fetched.data)
     if snapshot is None:

@@ -13,13 +13,13 @@ from django.db.models import F
 from django.utils import timezone
 
 from ..conf import settings
-from ..exceptions import BillingError, UnsettledError
+from ..exceptions import BillingError, StripeObjectMissingError, UnsettledError
 from ..models import Customer, Event, Invoice, Price, Product, Subscription
 from ..models.mirrored import to_datetime
 from ..rules import json_values
 from ..rules.events import EventSnapshot, Subject, parse_event, without_bearer_values
 from ..stripe_api import fetch_subscription, request, without_secrets
-from .answers import THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
+from .answers import NOTHING, THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
 from .payments import PAYMENT_HANDLERS, fetch_wanted_payment
 from .registry import handlers_for
 from .subjects import SUBJECT_HANDLERS
@@ -90,7 +90,12 @@ def _process(snapshot: EventSnapshot, payload: dict[str, Any], *, again: bool) -
             try:
                 return _store_and_apply(snapshot, payload, fetches, again=again)
             except NeedsFetch as need:
-                fetches[need.wanted] = _fetch(need.wanted, account=snapshot.account)
+                try:
+                    fetches[need.wanted] = _fetch(need.wanted, account=snapshot.account)
+                except StripeObjectMissingError:
+                    if not need.may_lack:
+                        raise
+                    fetches[need.wanted] = NOTHING
         raise UnsettledError(f"The object of {snapshot.id} changed during {FETCHES} fetches.")
     except Exception as error:
         _record_failure(snapshot, payload, error)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..models import CheckoutSession, Entitlement, Event, Subscription
+from ..models import CheckoutSession, Entitlement, Event, Invoice, Subscription
 from ..rules import snapshots
 from ..rules.events import EventSnapshot, Subject
+from ..rules.invoices import parse_invoice
 from ..rules.ordering import of_event
 from ..sync import (
+    InvoiceReading,
     SubscriptionReading,
     apply_customer,
+    apply_invoice,
     apply_price,
     apply_product,
     apply_subscriptions,
@@ -43,6 +46,8 @@ def on_subscription(event: EventSnapshot, fetches: Fetches) -> Result:
     snapshot = snapshots.parse_subscription(fetched.data if fetched else event.object)
     if snapshot is None:
         return UNREADABLE
+    if snapshot.status == "past_due":
+        _know_unpaid_invoice(event, snapshot, fetches)
     [outcome] = apply_subscriptions(
         [
             SubscriptionReading(
@@ -62,6 +67,31 @@ def on_subscription(event: EventSnapshot, fetches: Fetches) -> Result:
             )
         )
     return told
+
+
+def _know_unpaid_invoice(
+    event: EventSnapshot, snapshot: snapshots.SubscriptionSnapshot, fetches: Fetches
+) -> None:
+    """Grace counts from the oldest unpaid invoice: where its event was lost or comes later, the
+    latest invoice is fetched, or the grace of somebody who pays yearly would be long over."""
+    latest = snapshot.latest_invoice_id
+    if not latest or Invoice.objects.filter(account=event.account, stripe_id=latest).exists():
+        return
+    wanted = Wanted(subject=Subject.INVOICE, id=latest)
+    fetched = fetches.get(wanted)
+    if fetched is None:
+        raise NeedsFetch(wanted, may_lack=True)
+    invoice = parse_invoice(fetched.data)
+    if invoice is not None and invoice.id == latest:
+        apply_invoice(
+            InvoiceReading(
+                snapshot=invoice,
+                interval=fetched.interval,
+                account=event.account,
+                revision=fetched.revision,
+            ),
+            cause=cause(event),
+        )
 
 
 def on_customer(event: EventSnapshot, fetches: Fetches) -> Result:

@@ -39,13 +39,6 @@ from .conftest import DAY
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(autouse=True)
-def sandbox_time(stripe_sandbox, monkeypatch):
-    """Here it is as late as in the sandbox."""
-    clock = stripe_sandbox.engine.clock
-    monkeypatch.setattr("django_stripe_billing.subscriptions.previewing.time.time", clock.now)
-
-
 def plan(data):
     [item] = data["items"]["data"]
     return item["price"]["id"], item["quantity"]

@@ -1,7 +1,7 @@
 import pytest
 
-from django_stripe_billing.rules.ordering import Verdict
-from django_stripe_billing.sync import mirror
+from django_stripe_billing.rules.ordering import Verdict, join
+from django_stripe_billing.sync import subscriptions
 from tests.rules.ordering_experiment import last_created_wins
 
 from .histories.playing import play_many
@@ -25,6 +25,11 @@ def last_arrived_wins(*, stored, new, same_content):
 
 @pytest.mark.parametrize("rule", [last_created_wins, last_arrived_wins])
 def test_the_histories_find_what_is_wrong_with_another_rule(monkeypatch, rule):
-    monkeypatch.setattr(mirror, "judge", rule)
+    def judged(row, interval, *, same_content, revision=None):
+        if revision is not None and revision == row.revision:
+            return Verdict.NEWER, join(row.observed, interval)
+        return rule(stored=row.observed, new=interval, same_content=same_content), interval
+
+    monkeypatch.setattr(subscriptions, "judge_row", judged)
     divergences, _ = play_many(24, loss=0.0)
     assert divergences != []

@@ -202,10 +202,10 @@ class TestProcessing:
         assert stripe.requests == []
 
     def test_a_tie_is_fetched_once(self, catalog, customer, stripe):
-        stripe.objects["/v1/subscriptions/sub_1"] = subscription(status="past_due")
+        stripe.objects["/v1/subscriptions/sub_1"] = subscription(status="unpaid")
         post(created())
-        post(event("customer.subscription.updated", subscription(status="past_due")))
-        assert Subscription.objects.get().status == "past_due"
+        post(event("customer.subscription.updated", subscription(status="unpaid")))
+        assert Subscription.objects.get().status == "unpaid"
         assert len(stripe.requests) == 1
 
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)])

@@ -19,7 +19,6 @@ from . import (
     metered_lines,
     plan_changes,
     prorations,
-    subscription_items,
     subscription_object,
     upcoming_invoices,
 )
@@ -39,6 +38,7 @@ def create(call: Call) -> StripeObject:
         name = "subscription"
         subscription = engine.state.get(name, params[name], param=name, status=400)
         invoice = _of_subscription(engine, subscription, details)
+        _note_moment(invoice, details.get("proration_date", engine.now))
     elif "schedule" in params:
         name = "schedule"
         kind = "subscription_schedule"
@@ -53,6 +53,13 @@ def create(call: Call) -> StripeObject:
             invoice = _of_customer(engine, customer)
     _add_items(engine, invoice, params)
     return invoice
+
+
+def _note_moment(invoice: StripeObject, moment: int) -> None:
+    """A preview of prorations says from which moment they are counted."""
+    details = (invoice["parent"] or {}).get("subscription_details")
+    if details is not None:
+        details["subscription_proration_date"] = moment
 
 
 def _of_subscription(
@@ -101,12 +108,10 @@ def _of_end(
 def _of_trial_end_now(
     engine: Engine, subscription: StripeObject, details: dict[str, Any]
 ) -> StripeObject:
-    items = plan_changes.plan(engine, subscription, details).items
-    subscription_items.start_period(items, start=engine.now, anchor=engine.now)
-    wanted = plan_changes.Plan(
-        items=items, prorations=[], starts_anew=True, discounts=[], invoices_now=True
+    wanted = plan_changes.plan(engine, subscription, details)
+    return plan_changes.invoice_of(
+        engine, subscription, plan_changes.of_trial_end_now(engine, wanted)
     )
-    return plan_changes.invoice_of(engine, subscription, wanted)
 
 
 def _of_new_subscription(

@@ -86,6 +86,13 @@ def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> 
     )
 
 
+def of_trial_end_now(engine: Engine, wanted: Plan) -> Plan:
+    """What ending the trial now bills: the first period of the items as they will be."""
+    items = [dict(item) for item in wanted.items]
+    subscription_items.start_period(items, start=engine.now, anchor=engine.now)
+    return Plan(items=items, prorations=[], starts_anew=True, discounts=[], invoices_now=True)
+
+
 def _is_free(items: list[StripeObject]) -> bool:
     return not any(
         billables.is_metered(item) or amounts.of(item["price"], item["quantity"]) for item in items

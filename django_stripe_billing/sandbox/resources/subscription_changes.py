@@ -49,7 +49,10 @@ def change(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
     behavior = params.get("payment_behavior", "allow_incomplete")
     if behavior == "pending_if_incomplete":
         pending_updates.check(params)
-    is_refused = wanted.invoices_now and not _is_payable(engine, subscription, params, wanted)
+    billed = wanted
+    if _ends_trial(subscription, params):
+        billed = plan_changes.of_trial_end_now(engine, wanted)
+    is_refused = billed.invoices_now and not _is_payable(engine, subscription, params, billed)
     if is_refused and behavior == "error_if_incomplete":
         method_id = params.get("default_payment_method") or invoices.payer(engine, subscription)
         raise payment_methods.refusal(engine, method_id)
@@ -70,6 +73,10 @@ def change(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
     _take_trial_end(engine, subscription, params)
     if subscription["status"] not in TERMINAL:
         lifecycle.schedule(engine, subscription)
+
+
+def _ends_trial(subscription: StripeObject, params: dict[str, Any]) -> bool:
+    return params.get("trial_end") == "now" and subscription["status"] == "trialing"
 
 
 def _check(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
@@ -188,7 +195,7 @@ def _take_end(
 
 def _take_trial_end(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
     given = params.get("trial_end")
-    if given == "now" and subscription["status"] == "trialing":
+    if _ends_trial(subscription, params):
         with engine.changing(subscription, UPDATED):
             subscription["trial_end"] = engine.now
         lifecycle.finish_trial(engine, subscription, is_at_once=True)
