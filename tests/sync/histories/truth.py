@@ -57,7 +57,7 @@ def differences(engine, *, told, is_all_told):
                 (one["id"], key): term
                 for one in bought
                 if one["customer"] not in gone
-                for key, term in _paid_for(one, products).items()
+                for key, term in _paid_for(one, products, _unpaid(objects, one)).items()
             },
         ),
         ("the sum of the changes", _sum_of_changes(), _held()),
@@ -192,7 +192,21 @@ def _held():
     }
 
 
-def _paid_for(one, products):
+def _unpaid(objects, subscription):
+    """When the invoices were made that are tried and open, the oldest first."""
+    return sorted(
+        invoice["created"]
+        for invoice in objects
+        if invoice["object"] == "invoice"
+        and (invoice["parent"] or {}).get("subscription_details", {}).get("subscription")
+        == subscription["id"]
+        and invoice["status"] == "open"
+        and invoice["attempted"]
+        and invoice["amount_remaining"]
+    )
+
+
+def _paid_for(one, products, unpaid):
     """Both features of each item's product, until the end that its status allows."""
     found = {}
     for item in one["items"]["data"]:
@@ -201,7 +215,7 @@ def _paid_for(one, products):
         ends = {
             "active": end + 3 * DAY,
             "trialing": end + 3 * DAY,
-            "past_due": start + int(metadata.get("grace_days", "7")) * DAY,
+            "past_due": next(iter(unpaid), start) + int(metadata.get("grace_days", "7")) * DAY,
         }
         if one["status"] not in ends or item["quantity"] == 0:
             continue
