@@ -1,6 +1,6 @@
 """A page server: Stripe's list of subscriptions, ready-made, as fast as a socket takes it.
 
-    python -m benchmarks.page_server --subscriptions 100000 --port-file FILE [--changed 0.01] [--objects]
+    python -m benchmarks.page_server --subscriptions 100000 --port-file FILE [--changed 0.01]
 
 Subscription number 0 is the newest; each is created a second before the one above it. Every page
 is built on Stripe's own example subscription, about 5 kB each. It knows `limit`, `starting_after`,
@@ -165,7 +165,6 @@ class Handler(socketserver.StreamRequestHandler):
             b"Content-Length: %d\r\n\r\n%s"
             % (status, formatdate(time.time(), usegmt=True).encode(), len(body), body)
         )
-
 
     def elsewhere(self, path: str) -> bytes | None:
         return None
