@@ -197,8 +197,19 @@ class CountingHandler(Handler):
 
 
 class Server(socketserver.ThreadingTCPServer):
+    """On a free port of loopback."""
+
     allow_reuse_address = True
     daemon_threads = True
+
+    def __init__(
+        self, pages: Pages, *, objects: Objects | None = None, calls_file: Path | None = None
+    ) -> None:
+        handler = ObjectsHandler if objects else CountingHandler if calls_file else Handler
+        super().__init__(("127.0.0.1", 0), handler)
+        self.pages, self.objects, self.calls_file = pages, objects, calls_file
+        self.calls = 0
+        self.unknown: list[str] = []
 
 
 def main() -> None:
@@ -206,17 +217,13 @@ def main() -> None:
     parser.add_argument("--subscriptions", type=int, required=True)
     parser.add_argument("--changed", type=float, default=0.0)
     parser.add_argument("--port-file", type=Path, required=True)
-    parser.add_argument("--calls-file", type=Path, help="write down the moment of each call")
-    parser.add_argument("--objects", action="store_true", help="also what is asked for by id")
+    only_one = parser.add_mutually_exclusive_group()
+    only_one.add_argument("--calls-file", type=Path, help="write down the moment of each call")
+    only_one.add_argument("--objects", action="store_true", help="also what is asked for by id")
     options = parser.parse_args()
-    handler = CountingHandler if options.calls_file else Handler
-    if options.objects:
-        handler = ObjectsHandler
-    with Server(("127.0.0.1", 0), handler) as server:
-        if options.objects:
-            server.objects, server.calls, server.unknown = Objects(), 0, []
-        server.calls_file = options.calls_file
-        server.pages = Pages(options.subscriptions, changed=options.changed)
+    pages = Pages(options.subscriptions, changed=options.changed)
+    objects = Objects() if options.objects else None
+    with Server(pages, objects=objects, calls_file=options.calls_file) as server:
         options.port_file.write_text(str(server.server_address[1]))
         server.serve_forever()
 

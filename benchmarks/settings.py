@@ -4,9 +4,9 @@ import os
 
 from tests import settings as base
 
-from .databases import DATABASES
+from . import databases
 
-__all__ = ["DATABASES"]
+DATABASES = databases.DATABASES
 SECRET_KEY = "only-for-the-benchmark"
 DEBUG = False  # with it, Django keeps every query in memory
 SILENCED_SYSTEM_CHECKS = ["stripe_billing.E003"]  # the page server is no Stripe

@@ -2,10 +2,9 @@
 
 import os
 
-from benchmarks.databases import DATABASES
+from benchmarks import databases
 
-__all__ = ["DATABASES"]
-
+DATABASES = databases.DATABASES
 SECRET_KEY = "only-for-the-benchmark"
 DEBUG = False  # with it, Django keeps every query in memory
 USE_TZ = True
