@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 import django
 
 from . import page_server
+from .statements import Statements
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
 
@@ -128,16 +129,21 @@ def fill(number: int) -> dict:
 
 
 def run(**options: object) -> dict:
+    from django.db import connection
+
     from django_stripe_billing.models import Drift
     from django_stripe_billing.reconcile import Options, reconcile
     from django_stripe_billing.rules.drift import Kind
 
-    report = reconcile(Options(rate=100_000, allow_empty=True, **options))
+    statements = Statements()
+    with connection.execute_wrapper(statements):  # one worker: one thread, one connection
+        report = reconcile(Options(rate=100_000, allow_empty=True, workers=1, **options))
     left = report.run.drift.filter(state__in=[Drift.State.FOUND, Drift.State.FAILED])
     return {
         "subscriptions": report.run.listed,
         "compared": report.run.compared,
         "calls": report.run.calls,
+        "statements": statements.number,
         "drift": report.run.drift_found,
         "left": left.exclude(kind=Kind.CUSTOMER_UNLINKED).count(),  # nobody signed up here
         "errors": report.errors,

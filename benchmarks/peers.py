@@ -41,8 +41,7 @@ def environment() -> str:
 def bench_ours(database: str, number: int, measured: Measured) -> None:
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(folder=Path(name), database=database)
-        bench.prepare()
-        with bench.server(number) as api_base:
+        with bench.prepared(), bench.server(number) as api_base:
             measured.take(bench, "floor", number, api_base=api_base)
             measured.take(bench, "first", number, api_base=api_base)
             bench.measure("fill", number)
@@ -56,10 +55,8 @@ def bench_peer(database: str, number: int, measured: Measured) -> None:
             database=database,
             settings="benchmarks.djstripe_peer.settings",
             python=environment(),
-            database_name="stripe_billing_benchmark_peer",
         )
-        bench.prepare()
-        with bench.server(number, "--objects") as api_base:
+        with bench.prepared(), bench.server(number, "--objects") as api_base:
             lines = bench.run("-m", "benchmarks.djstripe_peer.sync", api_base=api_base)
     for what, line in zip(("peer_first", "peer_second"), lines, strict=True):
         measured.take_result(database, what, number, json.loads(line))

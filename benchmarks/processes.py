@@ -26,22 +26,18 @@ class Bench:
     """`sqlite` or `postgres`."""
     settings: str = "benchmarks.settings"
     python: str = sys.executable
-    database_name: str = "stripe_billing_benchmark"
-    """On PostgreSQL. Dropped and made anew."""
 
-    def prepare(self) -> None:
-        """A new database with the tables of the project that `settings` names."""
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        """A new database meanwhile, with the tables of the project that `settings` names."""
         if self.database == "postgres":
-            import psycopg
-
-            user = os.environ.get("TEST_POSTGRES_USER", "postgres")
-            password = os.environ.get("TEST_POSTGRES_PASSWORD", "")
-            with psycopg.connect(
-                host="127.0.0.1", user=user, password=password, dbname="postgres", autocommit=True
-            ) as server:
-                server.execute(f"DROP DATABASE IF EXISTS {self.database_name} WITH (FORCE)")
-                server.execute(f"CREATE DATABASE {self.database_name}")
-        self.run("-m", "django", "migrate", "--verbosity", "0", "--skip-checks")
+            self._on_server(f"CREATE DATABASE {self._database_name}")
+        try:
+            self.run("-m", "django", "migrate", "--verbosity", "0", "--skip-checks")
+            yield
+        finally:
+            if self.database == "postgres":
+                self._on_server(f"DROP DATABASE {self._database_name} WITH (FORCE)")
 
     def measure(self, what: str, number: int, *, api_base: str = "") -> dict[str, Any]:
         """One of `benchmarks.measurements`."""
@@ -82,6 +78,21 @@ class Bench:
             process.terminate()
             process.wait()
 
+    def _on_server(self, statement: str) -> None:
+        import psycopg
+
+        user = os.environ.get("TEST_POSTGRES_USER", "postgres")
+        password = os.environ.get("TEST_POSTGRES_PASSWORD", "")
+        with psycopg.connect(
+            host="127.0.0.1", user=user, password=password, dbname="postgres", autocommit=True
+        ) as server:
+            server.execute(statement)
+
+    @property
+    def _database_name(self) -> str:
+        """On PostgreSQL: this process's own, one after the other."""
+        return f"stripe_billing_benchmark_{os.getpid()}"
+
     @property
     def _environment(self) -> dict[str, str]:
         return {
@@ -89,6 +100,6 @@ class Bench:
             "PYTHONPATH": str(ROOT),
             "BENCHMARK_FOLDER": str(self.folder),
             "BENCHMARK_DATABASE": self.database,
-            "BENCHMARK_DATABASE_NAME": self.database_name,
+            "BENCHMARK_DATABASE_NAME": self._database_name,
             "DJANGO_SETTINGS_MODULE": self.settings,
         }

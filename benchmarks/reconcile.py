@@ -49,19 +49,19 @@ class Measured:
 def bench_size(database: str, number: int, measured: Measured, *, is_largest: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(folder=Path(name), database=database)
-        bench.prepare()
-        bench.measure("fill", number)
-        with bench.server(number) as api_base:
-            measured.take(bench, "floor", number, api_base=api_base)
-            measured.take(bench, "dry", number, api_base=api_base)
-            if find_spec("orjson"):
-                measured.take(bench, "dry_fast", number, api_base=api_base)
-        if is_largest:
-            return
-        with bench.server(number, "--changed", CHANGED) as api_base:
-            measured.take(bench, "apply", number, api_base=api_base)
-        with bench.server(number) as api_base:
-            measured.take(bench, "first", number, api_base=api_base)
+        with bench.prepared():
+            bench.measure("fill", number)
+            with bench.server(number) as api_base:
+                measured.take(bench, "floor", number, api_base=api_base)
+                measured.take(bench, "dry", number, api_base=api_base)
+                if find_spec("orjson"):
+                    measured.take(bench, "dry_fast", number, api_base=api_base)
+            if is_largest:
+                return
+            with bench.server(number, "--changed", CHANGED) as api_base:
+                measured.take(bench, "apply", number, api_base=api_base)
+            with bench.server(number) as api_base:
+                measured.take(bench, "first", number, api_base=api_base)
 
 
 def tell(row: Row) -> None:

@@ -17,15 +17,7 @@ from urllib.request import urlopen
 
 import django
 
-
-class Statements:
-    """Counts what the database is asked."""
-
-    number = 0
-
-    def __call__(self, execute, sql, params, many, context):  # type: ignore[no-untyped-def]  # Django's wrapper
-        self.number += 1
-        return execute(sql, params, many, context)
+from benchmarks.statements import Statements
 
 
 def calls() -> int:
