@@ -2,13 +2,15 @@
 # make serve  site, admin and sandbox to click through
 # make test   the test suite on SQLite, no service needed
 # make lint   ruff, mypy, import-linter, migrations
+# make bench-reconcile  how fast reconcile_entitlements is; about half an hour
+# make bench-peers      how fast dj-stripe syncs the same subscriptions
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo serve test lint clean
+.PHONY: install demo serve test lint bench-reconcile bench-peers clean
 .DEFAULT_GOAL := demo
 
 install: $(INSTALLED)
@@ -36,5 +38,11 @@ lint: $(INSTALLED)
 	$(BIN)/python -m django makemigrations --check --dry-run --settings tests.settings
 	TEST_SUBSCRIBER=organisation $(BIN)/python -m django makemigrations --check --dry-run --settings tests.settings
 
+bench-reconcile: $(INSTALLED)
+	$(BIN)/python -m benchmarks.reconcile
+
+bench-peers: $(INSTALLED)
+	$(BIN)/python -m benchmarks.peers
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .bench-venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

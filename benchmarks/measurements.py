@@ -1,6 +1,8 @@
 """One measurement in a process of its own, so that its peak of memory is its own.
 
-python -m benchmarks.measurements floor|fill|dry|apply|first
+    python -m benchmarks.measurements floor|fill|dry|dry_fast|apply|first NUMBER
+
+JSON is decoded by the standard library, as in a plain installation; by orjson for `dry_fast`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 import django
 
 from . import page_server
+from .statements import Statements
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
 
@@ -126,14 +129,23 @@ def fill(number: int) -> dict:
 
 
 def run(**options: object) -> dict:
-    from django_stripe_billing.reconcile import Options, reconcile
+    from django.db import connection
 
-    report = reconcile(Options(rate=100_000, allow_empty=True, **options))
+    from django_stripe_billing.models import Drift
+    from django_stripe_billing.reconcile import Options, reconcile
+    from django_stripe_billing.rules.drift import Kind
+
+    statements = Statements()
+    with connection.execute_wrapper(statements):  # one worker: one thread, one connection
+        report = reconcile(Options(rate=100_000, allow_empty=True, workers=1, **options))
+    left = report.run.drift.filter(state__in=[Drift.State.FOUND, Drift.State.FAILED])
     return {
         "subscriptions": report.run.listed,
+        "compared": report.run.compared,
         "calls": report.run.calls,
+        "statements": statements.number,
         "drift": report.run.drift_found,
-        "left": report.run.drift_left,
+        "left": left.exclude(kind=Kind.CUSTOMER_UNLINKED).count(),  # nobody signed up here
         "errors": report.errors,
     }
 
@@ -141,6 +153,8 @@ def run(**options: object) -> dict:
 def main() -> None:
     what, number = sys.argv[1], int(sys.argv[2])
     django.setup()
+    if what != "dry_fast":
+        use_standard_json()
     if what == "first":
         from django.core.management import call_command
 
@@ -150,13 +164,20 @@ def main() -> None:
     result = {
         "floor": floor,
         "fill": lambda: fill(number),
-        "dry": lambda: run(),
+        "dry": run,
+        "dry_fast": run,
         "apply": lambda: run(apply=True, max_changes=_everything()),
         "first": lambda: run(apply=True, max_changes=_everything()),
     }[what]()
     result["seconds"] = time.perf_counter() - started
     result["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(result))
+
+
+def use_standard_json() -> None:
+    from django_stripe_billing.stripe_api import decoding
+
+    decoding.orjson = None
 
 
 def _everything() -> object:

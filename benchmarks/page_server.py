@@ -1,10 +1,11 @@
 """A page server: Stripe's list of subscriptions, ready-made, as fast as a socket takes it.
 
-    python -m benchmarks.page_server --subscriptions 100000 [--changed 0.01] [--port-file FILE]
+    python -m benchmarks.page_server --subscriptions 100000 --port-file FILE [--changed 0.01]
 
 Subscription number 0 is the newest; each is created a second before the one above it. Every page
 is built on Stripe's own example subscription, about 5 kB each. It knows `limit`, `starting_after`,
-`created[gte]` and `created[lt]`, single subscriptions by id, and nothing else.
+`created[gte]` and `created[lt]`, single subscriptions by id, and nothing else; with `--objects`
+also customers, prices, plans, products and the account by id.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-FIXTURES = Path(__file__).parents[2] / "shared" / "stripe" / "fixtures3.json"
+from .objects import FIXTURES, PRICE, PRODUCT, Objects
+
 NEWEST = 1_790_000_000
 """When the newest subscription was created, in Unix seconds."""
 PERIOD_START, PERIOD_END = 1_793_000_000, 1_795_592_000
-PRODUCT, PRICE = "prod_benchmark", "price_benchmark"
 MARKS = ("@sub@", "@cus@", "@item@", "@created@", "@end@", "@status@")
 _DIGITS = re.compile(r"0*([0-9]+)$")
 
@@ -81,6 +82,8 @@ def example() -> dict:
         "current_period_end": "@end@",
     }
     item["price"] |= {"id": PRICE, "product": PRODUCT, "unit_amount": 2000}
+    if "plan" in item:
+        item["plan"] |= {"id": PRICE, "product": PRODUCT, "amount": 2000, "currency": "usd"}
     subscription["items"]["url"] = "/v1/subscription_items?subscription=@sub@"
     return subscription
 
@@ -148,11 +151,13 @@ class Handler(socketserver.StreamRequestHandler):
 
     def answer(self, path: str, query: dict[str, list[str]]) -> None:
         pages: Pages = self.server.pages
-        status, body = b"200 OK", b""
+        status = b"200 OK"
         if path == "/v1/subscriptions":
             body = pages.page(query)
         elif path.startswith("/v1/subscriptions/"):
             body = pages.row(number_of(path))
+        elif (found := self.elsewhere(path)) is not None:
+            body = found
         else:
             status, body = b"404 Not Found", b'{"error": {"message": "not here"}}'
         self.wfile.write(
@@ -160,6 +165,26 @@ class Handler(socketserver.StreamRequestHandler):
             b"Content-Length: %d\r\n\r\n%s"
             % (status, formatdate(time.time(), usegmt=True).encode(), len(body), body)
         )
+
+    def elsewhere(self, path: str) -> bytes | None:
+        return None
+
+
+class ObjectsHandler(Handler):
+    """Knows single objects too, and at `/calls` what it was asked since it began."""
+
+    def answer(self, path: str, query: dict[str, list[str]]) -> None:
+        self.server.calls += path != "/calls"
+        super().answer(path, query)
+
+    def elsewhere(self, path: str) -> bytes | None:
+        server = self.server
+        if path == "/calls":
+            return json.dumps({"calls": server.calls, "unknown": server.unknown}).encode()
+        found = server.objects.answer(path)
+        if found is None:
+            server.unknown.append(path)
+        return found
 
 
 class CountingHandler(Handler):
@@ -172,8 +197,19 @@ class CountingHandler(Handler):
 
 
 class Server(socketserver.ThreadingTCPServer):
+    """On a free port of loopback."""
+
     allow_reuse_address = True
     daemon_threads = True
+
+    def __init__(
+        self, pages: Pages, *, objects: Objects | None = None, calls_file: Path | None = None
+    ) -> None:
+        handler = ObjectsHandler if objects else CountingHandler if calls_file else Handler
+        super().__init__(("127.0.0.1", 0), handler)
+        self.pages, self.objects, self.calls_file = pages, objects, calls_file
+        self.calls = 0
+        self.unknown: list[str] = []
 
 
 def main() -> None:
@@ -181,12 +217,13 @@ def main() -> None:
     parser.add_argument("--subscriptions", type=int, required=True)
     parser.add_argument("--changed", type=float, default=0.0)
     parser.add_argument("--port-file", type=Path, required=True)
-    parser.add_argument("--calls-file", type=Path, help="write down the moment of each call")
+    only_one = parser.add_mutually_exclusive_group()
+    only_one.add_argument("--calls-file", type=Path, help="write down the moment of each call")
+    only_one.add_argument("--objects", action="store_true", help="also what is asked for by id")
     options = parser.parse_args()
-    handler = CountingHandler if options.calls_file else Handler
-    with Server(("127.0.0.1", 0), handler) as server:
-        server.calls_file = options.calls_file
-        server.pages = Pages(options.subscriptions, changed=options.changed)
+    pages = Pages(options.subscriptions, changed=options.changed)
+    objects = Objects() if options.objects else None
+    with Server(pages, objects=objects, calls_file=options.calls_file) as server:
         options.port_file.write_text(str(server.server_address[1]))
         server.serve_forever()
 

@@ -2,123 +2,75 @@
 
     python -m benchmarks.reconcile [--numbers 10000 100000] [--databases sqlite postgres]
 
-Every figure is of one run on this machine: compare the ratios, not the seconds.
+Prints docs/benchmarks.md's table. Every figure is of one run on this machine: compare the shares,
+not the seconds. Exit code 1 when a run was wrong; never for a time.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-GOALS = {"dry": 0.6, "apply": 0.4, "first": 0.15}
-NAMES = {
-    "floor": "a: read and decode every page",
-    "dry": "b: dry run, no drift",
-    "apply": "c: --apply, 1 % drift",
-    "first": "d: first sync into an empty database",
-}
+from .processes import Bench
+from .results import NAMES, Row, faults, row
+from .tables import goals, machine, reconcile_table
+
+CHANGED = "0.01"
 
 
-class Bench:
-    def __init__(self, folder: Path, database: str) -> None:
-        self.environment = {
-            **os.environ,
-            "BENCHMARK_FOLDER": str(folder),
-            "BENCHMARK_DATABASE": database,
-            "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
-        }
-        self.folder = folder
-        self.database = database
+class Measured:
+    """Rows and faults as they come, each told to `listener` at once."""
 
-    def prepare(self) -> None:
-        if self.database == "postgres":
-            import psycopg
+    def __init__(self, listener: Callable[[Row], None]) -> None:
+        self.rows: list[Row] = []
+        self.faults: list[str] = []
+        self._listener = listener
+        self._floor: float | None = None
 
-            user = os.environ.get("TEST_POSTGRES_USER", "postgres")
-            with psycopg.connect(
-                host="127.0.0.1", user=user, dbname="postgres", autocommit=True
-            ) as server:
-                server.execute("DROP DATABASE IF EXISTS stripe_billing_benchmark")
-                server.execute("CREATE DATABASE stripe_billing_benchmark")
-        self._python("-m", "django", "migrate", "--verbosity", "0")
-
-    def measure(self, what: str, number: int, *, api_base: str = "") -> dict[str, Any]:
-        text = self._python(
-            "-m", "benchmarks.measurements", what, str(number), BENCHMARK_API_BASE=api_base
-        )
-        result: dict[str, Any] = json.loads(text.splitlines()[-1])
-        return result
-
-    @contextmanager
-    def server(self, number: int, *, changed: float = 0.0) -> Iterator[str]:
-        port_file = self.folder / "port"
-        port_file.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "benchmarks.page_server", "--port-file", str(port_file)]
-        command += ["--subscriptions", str(number), "--changed", str(changed)]
-        process = subprocess.Popen(command, env=self.environment)
-        try:
-            while not (port_file.exists() and port_file.read_text()):
-                time.sleep(0.05)
-            yield f"http://127.0.0.1:{port_file.read_text()}"
-        finally:
-            process.terminate()
-            process.wait()
-
-    def _python(self, *arguments: str, **environment: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            env={**self.environment, **environment},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        return done.stdout
-
-
-def bench(database: str, number: int, *, is_largest: bool) -> list[dict[str, Any]]:
-    rows = []
-
-    def note(what: str, result: dict[str, Any], floor: float) -> None:
-        assert not result.get("errors"), result
-        rate = result["subscriptions"] / result["seconds"]
-        rows.append({"what": what, "database": database, "number": number, "rate": rate, **result})
-        share = rate / floor if floor else 1.0
-        rows[-1]["share"] = share
-        print(
-            f"{database:9} {number:>9,} {NAMES[what]:40} {rate:>8,.0f}/s {share:>6.2f}"
-            f" {result['megabytes']:>6.0f} MB {result.get('calls', ''):>7}",
-            flush=True,
+    def take(self, bench: Bench, what: str, number: int, *, api_base: str) -> None:
+        self.take_result(
+            bench.database, what, number, bench.measure(what, number, api_base=api_base)
         )
 
+    def take_result(self, database: str, what: str, number: int, result: Mapping[str, Any]) -> None:
+        self.faults += [f"{database}, {text}" for text in faults(what, number, result)]
+        measured = row(what, database, result, floor=None if what == "floor" else self._floor)
+        if what == "floor":
+            self._floor = measured.rate
+        self.rows.append(measured)
+        self._listener(measured)
+
+
+def bench_size(database: str, number: int, measured: Measured, *, is_largest: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
-        this = Bench(Path(name), database)
-        this.prepare()
-        this.measure("fill", number)
-        with this.server(number) as api_base:
-            result = this.measure("floor", number, api_base=api_base)
-            floor = result["subscriptions"] / result["seconds"]
-            note("floor", result, floor)
-            note("dry", this.measure("dry", number, api_base=api_base), floor)
-        if is_largest:
-            return rows
-        with this.server(number, changed=0.01) as api_base:
-            result = this.measure("apply", number, api_base=api_base)
-            assert result["left"] == 0 and result["drift"] >= number // 100, result
-            note("apply", result, floor)
-        with this.server(number) as api_base:
-            note("first", this.measure("first", number, api_base=api_base), floor)
-    return rows
+        bench = Bench(folder=Path(name), database=database)
+        with bench.prepared():
+            bench.measure("fill", number)
+            with bench.server(number) as api_base:
+                measured.take(bench, "floor", number, api_base=api_base)
+                measured.take(bench, "dry", number, api_base=api_base)
+                if find_spec("orjson"):
+                    measured.take(bench, "dry_fast", number, api_base=api_base)
+            if is_largest:
+                return
+            with bench.server(number, "--changed", CHANGED) as api_base:
+                measured.take(bench, "apply", number, api_base=api_base)
+            with bench.server(number) as api_base:
+                measured.take(bench, "first", number, api_base=api_base)
+
+
+def tell(row: Row) -> None:
+    print(
+        f"{row.database:9} {row.number:>9,} {NAMES[row.what]:40} {row.rate:>8,.0f}/s"
+        f" {row.share:>7.3f} {row.megabytes:>6.0f} MB {row.calls or '':>7}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -127,16 +79,15 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=1_000_000, help="0: leave it out")
     parser.add_argument("--databases", nargs="*", default=["sqlite", "postgres"])
     options = parser.parse_args()
-    rows = []
+    measured = Measured(tell)
     for database in options.databases:
         for number in options.numbers:
-            rows += bench(database, number, is_largest=False)
+            bench_size(database, number, measured, is_largest=False)
         if options.largest:
-            rows += bench(database, options.largest, is_largest=True)
-    missed = [row for row in rows if row["share"] < GOALS.get(row["what"], 0.0)]
-    for row in missed:
-        goal = GOALS[row["what"]]
-        print(f"under its goal of {goal}: {row['what']}, {row['database']}, {row['number']:,}")
+            bench_size(database, options.largest, measured, is_largest=True)
+    print(machine(), reconcile_table(measured.rows), goals(measured.rows), sep="\n\n")
+    if measured.faults:
+        sys.exit("\n".join(["", "Wrong:", *measured.faults]))
 
 
 if __name__ == "__main__":
