@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ..conf import settings
+from ..connect import split_of
 from ..exceptions import (
     AlreadySubscribedError,
     StripeError,
@@ -54,21 +55,23 @@ def start_checkout(
     """The URL of Stripe's checkout page for this subscriber.
 
     `price` is a lookup key or a Stripe id, `quantity` a number or its digits. Whoever asks again
-    while a session is open gets that session. Raises PriceNotSoldError, QuantityError,
-    AlreadySubscribedError when they have a live subscription to the product, AlreadyOwnedError when
-    they have bought it for good, and StripeError.
+    while a session is open gets that session, unless the split of the money (the CONNECT hook's)
+    has changed. Raises PriceNotSoldError, QuantityError, AlreadySubscribedError when they have a
+    live subscription to the product, AlreadyOwnedError when they have bought it for good,
+    ConnectError for a split that Stripe would refuse, and StripeError.
     https://docs.stripe.com/api/checkout/sessions/create
     """
     sold = find_price(price)
     number = check_quantity(sold, quantity)
+    split = split_of(request, subscriber, price=sold, quantity=number)
     customer = _current_customer(subscriber, sold)
     for _attempt in range(ATTEMPTS):
         (_refuse_second_subscription if sold.is_recurring else refuse_second_purchase)(
             customer, sold
         )
-        row, is_new = _claim(customer, sold, number)
+        row, is_new = _claim(customer, sold, number, split)
         try:
-            url = _open(request, row, sold, number, is_new=is_new)
+            url = _open(request, row, sold, number, split, is_new=is_new)
         except StripeObjectMissingError as error:
             if error.param != "customer":
                 raise
@@ -101,7 +104,9 @@ def _refuse_second_subscription(customer: Customer, price: Price) -> None:
         raise AlreadySubscribedError(f"{customer} has a subscription to {price.product}.")
 
 
-def _claim(customer: Customer, price: Price, quantity: int) -> tuple[CheckoutSession, bool]:
+def _claim(
+    customer: Customer, price: Price, quantity: int, split: dict[str, Any]
+) -> tuple[CheckoutSession, bool]:
     """The row of the customer's open session, and whether it was made just now."""
     for _attempt in range(ATTEMPTS):
         found = CheckoutSession.objects.filter(open_for=customer).first()
@@ -115,6 +120,7 @@ def _claim(customer: Customer, price: Price, quantity: int) -> tuple[CheckoutSes
                     price_id=price.stripe_id,
                     quantity=quantity,
                     mode="subscription" if price.is_recurring else "payment",
+                    split=split,
                 )
                 if price.is_recurring and _has_trial(price, customer) and claim_trial(row):
                     row.trial_days = price.terms.trial_days
@@ -131,9 +137,15 @@ def _has_trial(price: Price, customer: Customer) -> bool:
 
 
 def _open(
-    request: HttpRequest, row: CheckoutSession, price: Price, quantity: int, *, is_new: bool
+    request: HttpRequest,
+    row: CheckoutSession,
+    price: Price,
+    quantity: int,
+    split: dict[str, Any],
+    *,
+    is_new: bool,
 ) -> str:
-    """The URL of the row's session when that is open for this price and quantity, else ''.
+    """The URL of the row's session when that is open for this price, quantity and split, else ''.
 
     What is in the way is expired and closed, so that the next attempt finds room.
     """
@@ -155,7 +167,7 @@ def _open(
             )
             bought(str(row.customer.stripe_id), cause=Cause(kind="checkout"))
         return ""
-    if (row.price_id, row.quantity) == (price.stripe_id, quantity):
+    if (row.price_id, row.quantity, row.split) == (price.stripe_id, quantity, split):
         return str(session.get("url") or "")
     try:
         call("post", f"{_path(row)}/expire")
@@ -179,7 +191,7 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
         "cancel_url": request.build_absolute_uri(settings.PRICING_URL),
         "metadata": {CHECKOUT: str(row.pk)},
     }
-    params.update(_purchase(row, price) if row.mode == "payment" else _trial(row, price.terms))
+    params.update(_purchase(row, price) if row.mode == "payment" else _plan(row, price.terms))
     params.update(_taxes())
     try:
         answer = call(
@@ -223,14 +235,18 @@ def _purchase(row: CheckoutSession, price: Price) -> dict[str, Any]:
     a change of the catalog changes nothing for who has bought."""
     days = access_days_of(price.product.metadata)
     metadata = {CHECKOUT: str(row.pk), SOLD_DAYS: FOR_GOOD if days is None else str(days)}
-    return {"metadata": metadata, "payment_intent_data": {"metadata": metadata}}
+    return {"metadata": metadata, "payment_intent_data": {"metadata": metadata, **row.split}}
 
 
-def _trial(row: CheckoutSession, terms: PriceTerms) -> dict[str, Any]:
-    """What a session with a trial has besides. https://docs.stripe.com/payments/checkout/free-trials"""
+def _plan(row: CheckoutSession, terms: PriceTerms) -> dict[str, Any]:
+    """What a session in `subscription` mode has besides: who gets what, and its trial.
+
+    https://docs.stripe.com/payments/checkout/free-trials
+    """
+    data: dict[str, Any] = dict(row.split)
     if not row.trial_days:
-        return {}
-    data: dict[str, Any] = {"trial_period_days": row.trial_days}
+        return {"subscription_data": data} if data else {}
+    data["trial_period_days"] = row.trial_days
     if not terms.is_trial_without_card:
         return {"subscription_data": data}
     data["trial_settings"] = {"end_behavior": {"missing_payment_method": terms.trial_end}}

@@ -16,6 +16,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from ..conf import settings
+from ..connect import is_accepted
 from ..exceptions import (
     BillingError,
     ReconcileRefusedError,
@@ -84,6 +85,10 @@ def begin(options: Options) -> ReconcileRun:
 
     Raises ReconcileRefusedError, and StripeError.
     """
+    if not is_accepted(options.account):
+        raise ReconcileRefusedError(
+            f'{options.account} is none of STRIPE_BILLING["CONNECT_ACCOUNTS"].'
+        )
     _check_mode(options.account)
     _refuse_second(options.account)
     with counted_calls() as counter:

@@ -13,11 +13,15 @@ from ..models import Subscription
 from ..rules.json_values import identifier, integer, mapping, objects
 from ..stripe_api import request
 from .finding import Change, own_subscription
+from .splitting import SplitChange, held_split
 from .writing import key_of, read, settle
 
 
-def schedule_change(change: Change) -> Subscription:
-    """Let the change happen when the paid period is over. Raises StripeError."""
+def schedule_change(change: Change, split: SplitChange | None = None) -> Subscription:
+    """Let the change happen when the paid period is over. Raises StripeError.
+
+    Without a split for the new plan, it is split as it is now.
+    """
     row = change.subscription
     schedule = _open_schedule(row)
     present = mapping(next(iter(objects(schedule.get("phases"))), {}))
@@ -34,9 +38,11 @@ def schedule_change(change: Change) -> Subscription:
         else item
         for item in items
     ]
+    held = held_split(present)
     phases: list[dict[str, Any]] = [
-        {"items": _known(items), "start_date": start, "end_date": end},
+        {"items": _known(items), "start_date": start, "end_date": end, **held},
         {
+            **(held if split is None else split.wanted),
             "items": _known(after),
             "duration": {
                 "interval": change.price.interval,
