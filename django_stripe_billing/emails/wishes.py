@@ -61,12 +61,7 @@ def is_yearly(context: Mapping[str, Any]) -> bool:
 
 
 def recipient_of(customer: Customer, kind: str) -> str:
-    """The subscriber's e-mail address, else the one that Stripe has of the customer.
-
-    '' for the customers of a connected account: they hear from who sold to them.
-    """
-    if customer.account:
-        return ""
+    """The subscriber's e-mail address, else the one that Stripe has of the customer."""
     return str(getattr(customer.subscriber, "email", "") or customer.email)
 
 

@@ -9,6 +9,7 @@ from django_stripe_billing.access import has_feature
 from django_stripe_billing.connect import Split
 from django_stripe_billing.exceptions import ConnectError, OtherSellerError
 from django_stripe_billing.models import CheckoutSession, Subscription
+from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.subscriptions import change_plan, change_quantity, preview_change
 
 from ..shop import DAY
@@ -124,6 +125,24 @@ def test_an_open_checkout_with_another_split_is_not_offered_again(split_as, buy,
     assert CheckoutSession.objects.get(status="open").split["transfer_data"] == {
         "destination": OTHER
     }
+
+
+def test_a_session_whose_creation_was_not_answered_is_not_offered_with_an_older_split(
+    shop, stripe_sandbox, split_as, buy, sessions
+):
+    split_as(TEN)
+    path = "/v1/checkout/sessions"
+    stripe_sandbox.engine.faults.append(
+        Fault(method="POST", path=path, status=0, times=1, is_after=True)
+    )
+    assert buy() == ""
+    split_as(Split(destination=OTHER, application_fee_percent=10))
+    url = buy()
+    [session] = [session for session in sessions() if session["status"] == "open"]
+    assert session["url"] == url
+    done = stripe_sandbox.pay(url)
+    bought = shop.call("GET", f"/v1/subscriptions/{done['subscription']}")
+    assert bought["transfer_data"]["destination"] == OTHER
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,8 @@ class TestApart:
 
     def test_their_customers_get_no_e_mail_of_ours(self, theirs, mailoutbox):
         assert mailoutbox == []
-        assert set(EmailMessage.objects.values_list("status", flat=True)) <= {"skipped"}
+        assert Invoice.objects.filter(status="paid").exists()
+        assert not EmailMessage.objects.exists()
 
     def test_two_accounts_with_one_subscriber_do_not_mix(
         self, theirs, other_seller, subscriber, stripe_sandbox
