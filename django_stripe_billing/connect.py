@@ -43,7 +43,7 @@ def split_of(request: Any, subscriber: Any, *, price: Any, quantity: int) -> dic
     mode: Mode = "subscription" if price.is_recurring else "payment"
     amount = None if price.unit_amount is None else price.unit_amount * quantity
     try:
-        return split_params(split, mode=mode, amount=amount)
+        return split_params(split, mode=mode, amount=amount, is_direct=bool(price.account))
     except ValueError as error:
         raise ConnectError(f"{_HOOK} returned a split that is refused: {error}") from None
 

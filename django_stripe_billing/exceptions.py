@@ -159,7 +159,7 @@ class UsageError(ValueError):
 
 
 class ConnectError(ImproperlyConfigured):
-    """The project's own hook split a sale in a way that Stripe would not take."""
+    """A split that Stripe would not take, or an account that is not in CONNECT_ACCOUNTS."""
 
 
 class ReconcileRefusedError(BillingError):

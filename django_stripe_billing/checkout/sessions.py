@@ -13,9 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ..conf import settings
-from ..connect import split_of
+from ..connect import is_accepted, split_of
 from ..exceptions import (
     AlreadySubscribedError,
+    ConnectError,
     StripeError,
     StripeObjectMissingError,
     StripeUnavailableError,
@@ -50,18 +51,23 @@ ATTEMPTS = 4
 
 
 def start_checkout(
-    request: HttpRequest, subscriber: Any, *, price: str, quantity: object = 1
+    request: HttpRequest, subscriber: Any, *, price: str, quantity: object = 1, account: str = ""
 ) -> str:
     """The URL of Stripe's checkout page for this subscriber.
 
-    `price` is a lookup key or a Stripe id, `quantity` a number or its digits. Whoever asks again
+    `price` is a lookup key or a Stripe id, `quantity` a number or its digits. `account` sells it
+    from the catalog of that connected account, with a customer of theirs there (a direct charge);
+    take it from your own rows, never from the request. Whoever asks again
     while a session is open gets that session, unless the split of the money (the CONNECT hook's)
     has changed. Raises PriceNotSoldError, QuantityError, AlreadySubscribedError when they have a
     live subscription to the product, AlreadyOwnedError when they have bought it for good,
-    ConnectError for a split that Stripe would refuse, and StripeError.
+    ConnectError for a split that Stripe would refuse, or an account that is not listened to, and
+    StripeError.
     https://docs.stripe.com/api/checkout/sessions/create
     """
-    sold = find_price(price)
+    if not is_accepted(account):  # what is paid there would never be heard of
+        raise ConnectError(f'{account} is none of STRIPE_BILLING["CONNECT_ACCOUNTS"].')
+    sold = find_price(price, account=account)
     number = check_quantity(sold, quantity)
     split = split_of(request, subscriber, price=sold, quantity=number)
     customer = _current_customer(subscriber, sold)
@@ -88,13 +94,13 @@ def _current_customer(subscriber: Any, price: Price) -> Customer:
     a webhook may have been lost."""
     cause = Cause(kind="checkout")
     sync = sync_customer_subscriptions if price.is_recurring else sync_customer_payments
-    customer = bind_customer(subscriber)
+    customer = bind_customer(subscriber, account=price.account)
     try:
-        sync(str(customer.stripe_id), cause=cause)
+        sync(str(customer.stripe_id), account=price.account, cause=cause)
     except StripeObjectMissingError:
         sync_customer(customer, cause=cause)  # deleted in Stripe, and we were not told
-        customer = bind_customer(subscriber)
-        sync(str(customer.stripe_id), cause=cause)
+        customer = bind_customer(subscriber, account=price.account)
+        sync(str(customer.stripe_id), account=price.account, cause=cause)
     return customer
 
 
@@ -115,6 +121,7 @@ def _claim(
         try:
             with transaction.atomic():
                 row = CheckoutSession.objects.create(
+                    account=customer.account,
                     customer=customer,
                     open_for=customer,
                     price_id=price.stripe_id,
@@ -165,12 +172,12 @@ def _open(
             bought = (
                 sync_customer_payments if row.mode == "payment" else sync_customer_subscriptions
             )
-            bought(str(row.customer.stripe_id), cause=Cause(kind="checkout"))
+            bought(str(row.customer.stripe_id), account=row.account, cause=Cause(kind="checkout"))
         return ""
     if (row.price_id, row.quantity, row.split) == (price.stripe_id, quantity, split):
         return str(session.get("url") or "")
     try:
-        call("post", f"{_path(row)}/expire")
+        call("post", f"{_path(row)}/expire", account=row.account)
     except StripeUnavailableError:
         raise
     except StripeError:
@@ -181,7 +188,7 @@ def _open(
 
 def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
     """Create the row's session in Stripe, or get the one that was created under its key."""
-    price = Price.objects.select_related("product").get(account="", stripe_id=row.price_id)
+    price = Price.objects.select_related("product").get(account=row.account, stripe_id=row.price_id)
     back = request.build_absolute_uri(reverse("stripe_billing:checkout_return"))
     params: dict[str, Any] = {
         "mode": row.mode,
@@ -198,6 +205,7 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
             "post",
             "/v1/checkout/sessions",
             params,
+            account=row.account,
             idempotency_key=f"checkout-{row.idempotency_key}",
         )
     except StripeUnavailableError as error:
@@ -256,7 +264,7 @@ def _plan(row: CheckoutSession, terms: PriceTerms) -> dict[str, Any]:
 def _find(row: CheckoutSession) -> bool:
     """Whether the row's session exists in Stripe, although its creation was never answered."""
     params = {"customer": row.customer.stripe_id, "status": "open"}
-    for page in pages("/v1/checkout/sessions", params):
+    for page in pages("/v1/checkout/sessions", params, account=row.account):
         for session in page.rows:
             if metadata(session.get("metadata")).get(CHECKOUT) == str(row.pk):
                 _take(row, session)
@@ -271,7 +279,7 @@ def _take(row: CheckoutSession, session: dict[str, Any]) -> None:
 
 def _retrieve(row: CheckoutSession) -> dict[str, Any]:
     try:
-        return call("get", _path(row)).data
+        return call("get", _path(row), account=row.account).data
     except StripeObjectMissingError:
         return {}
 

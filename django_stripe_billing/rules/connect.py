@@ -33,10 +33,13 @@ class Split:
     """Of a one-off payment, instead of a fee: what is transferred, in minor units."""
 
 
-def split_params(split: Split, *, mode: Mode, amount: int | None) -> dict[str, Any]:
+def split_params(
+    split: Split, *, mode: Mode, amount: int | None, is_direct: bool = False
+) -> dict[str, Any]:
     """What Stripe is told, under `subscription_data` or `payment_intent_data`.
 
-    `amount`: what is paid, in minor units; None where that is not known. Plain data: percents are
+    `amount`: what is paid, in minor units; None where that is not known. `is_direct`: the connected
+    account sells it itself, so that there is nobody to name but the fee. Plain data: percents are
     text. Raises ValueError with what is wrong.
     """
     for name in ("destination", "on_behalf_of"):
@@ -59,6 +62,10 @@ def split_params(split: Split, *, mode: Mode, amount: int | None) -> dict[str, A
             _amount(split, "transfer_amount", amount),
         )
         fee_name, transfer_name = "application_fee_amount", "amount"
+    if is_direct:
+        if fee is None or split.destination or split.on_behalf_of or transfer is not None:
+            raise ValueError("a connected account sells this itself: name the fee alone.")
+        return {fee_name: fee}
     if not split.destination and (fee is not None or transfer is not None):
         raise ValueError("a fee or a share needs a destination.")
     if not split.destination and not split.on_behalf_of:

@@ -55,6 +55,16 @@ def test_a_split_is_told_in_stripes_words(split, mode, expected):
     )
 
 
+def test_who_sells_directly_is_told_the_fee_alone():
+    split = Split(application_fee_amount=50)
+    assert split_params(split, mode="payment", amount=500, is_direct=True) == {
+        "application_fee_amount": 50
+    }
+    for other in (Split(), Split(destination=SELLER, application_fee_amount=50)):
+        with pytest.raises(ValueError, match="the fee alone"):
+            split_params(other, mode="payment", amount=500, is_direct=True)
+
+
 @pytest.mark.parametrize(
     ("split", "mode", "reason"),
     [
