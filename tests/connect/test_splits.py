@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from django_stripe_billing.access import has_feature
 from django_stripe_billing.connect import Split
-from django_stripe_billing.exceptions import ConnectError, OtherSellerError
+from django_stripe_billing.exceptions import ActionRequiredError, ConnectError, OtherSellerError
 from django_stripe_billing.models import CheckoutSession, Subscription
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.subscriptions import change_plan, change_quantity, preview_change
@@ -253,4 +253,23 @@ class TestAnotherPlan:
         stripe_sandbox.advance(32 * DAY)
         stripe_sandbox.deliver()
         assert Subscription.objects.get().items.get().quantity == 3
+        assert bought()["application_fee_percent"] == 10
+
+    def test_that_waits_for_the_bank_keeps_the_fee(
+        self, shop, bought, split_as, subscriber, stripe_sandbox
+    ):
+        method = shop.call(
+            "POST",
+            "/v1/payment_methods/pm_card_threeDSecure2Required/attach",
+            {"customer": bought()["customer"]},
+        )
+        path = f"/v1/subscriptions/{bought()['id']}"
+        shop.call("POST", path, {"default_payment_method": method["id"]})
+        dear = shop.add_price(shop.pro, 9000, "pro_dear")
+        shop.sync()
+        stripe_sandbox.deliver()
+        split_as(Split(destination=ACCOUNT, on_behalf_of=ACCOUNT, application_fee_percent=25))
+        with pytest.raises(ActionRequiredError):
+            change_plan(subscriber, price="pro_dear")
+        assert bought()["pending_update"]["subscription_items"][0]["price"]["id"] == dear["id"]
         assert bought()["application_fee_percent"] == 10
