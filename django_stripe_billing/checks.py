@@ -20,6 +20,7 @@ from django.utils.module_loading import import_string
 
 from .conf import DEFAULTS, STRIPE_API_BASE, settings, subscriber_model
 from .emails.wishes import DEFAULT_WISHES, wish_for
+from .rules.connect import ACCOUNT
 from .rules.payments import DISPUTE_POLICIES, REFUND_POLICIES
 
 TAG = "stripe_billing"
@@ -101,19 +102,51 @@ def _api_key() -> Iterator[CheckMessage]:
 
 
 def _webhook_secrets() -> Iterator[CheckMessage]:
-    secrets, name = settings.WEBHOOK_SECRETS, _name("WEBHOOK_SECRETS")
-    if isinstance(secrets, str):
-        hint = 'Write ["whsec_…"], also for a single one.'
-        yield _error("E002", f"{name} is a string where a list belongs.", hint)
-    elif not isinstance(secrets, list | tuple):
-        yield _error("E002", f"{name} is no list.", 'Write ["whsec_…"], also for a single one.')
-    elif not secrets:
-        text = f"{name} is empty: every webhook would be refused."
+    yield from _secrets_of("E002", "WEBHOOK_SECRETS")
+    if settings.WEBHOOK_SECRETS in ([], ()):
+        text = f"{_name('WEBHOOK_SECRETS')} is empty: every webhook would be refused."
         hint = "Add the signing secret of your webhook endpoint, whsec_…."
         yield _missing("E002", "W007", text, hint)
+
+
+def _secrets_of(code: str, key: str) -> Iterator[CheckMessage]:
+    secrets, name = getattr(settings, key), _name(key)
+    if isinstance(secrets, str):
+        hint = 'Write ["whsec_…"], also for a single one.'
+        yield _error(code, f"{name} is a string where a list belongs.", hint)
+    elif not isinstance(secrets, list | tuple):
+        yield _error(code, f"{name} is no list.", 'Write ["whsec_…"], also for a single one.')
     elif not all(isinstance(entry, str) and WEBHOOK_SECRET.fullmatch(entry) for entry in secrets):
         hint = "Each starts with whsec_; a blank one comes from an unset environment variable."
-        yield _error("E002", f"{name} has an entry that is no signing secret.", hint)
+        yield _error(code, f"{name} has an entry that is no signing secret.", hint)
+
+
+def _connect_secrets() -> Iterator[CheckMessage]:
+    yield from _secrets_of("E018", "CONNECT_WEBHOOK_SECRETS")
+    connected = settings.connect_webhook_secrets
+    if not set(connected).isdisjoint(settings.webhook_secrets):
+        text = (
+            f"{_name('CONNECT_WEBHOOK_SECRETS')} has a secret that is in WEBHOOK_SECRETS, too: it"
+            " would vouch for both."
+        )
+        hint = "Make an endpoint of its own for connected accounts; only `stripe listen` has one."
+        yield _missing("E018", "W008", text, hint)
+    if bool(connected) is not bool(settings.CONNECT_ACCOUNTS):
+        text = f"{_name('CONNECT_WEBHOOK_SECRETS')} is empty: no connected account is heard."
+        if connected:
+            text = f"{_name('CONNECT_ACCOUNTS')} is empty: every event of theirs is ignored."
+        yield _warning("W009", text, "Set both, or neither.")
+
+
+def _connect_accounts() -> Iterator[CheckMessage]:
+    accounts, name = settings.CONNECT_ACCOUNTS, _name("CONNECT_ACCOUNTS")
+    if isinstance(accounts, str) or callable(accounts):
+        return  # _callables looks at it
+    if not isinstance(accounts, list | tuple | set | frozenset) or not all(
+        isinstance(entry, str) and ACCOUNT.fullmatch(entry) for entry in accounts
+    ):
+        hint = 'Write ["acct_…"], or name a function f(account) by its dotted path.'
+        yield _error("E019", f"{name} is neither a list of account ids nor a function.", hint)
 
 
 def _api_base() -> Iterator[CheckMessage]:
@@ -132,12 +165,29 @@ def _http_client() -> Iterator[CheckMessage]:
         yield _error("E012", text, "Remove it in production.")
 
 
+CALLABLES = (
+    "SUBSCRIBER",
+    "CUSTOMER_DETAILS",
+    "EMAIL_RECIPIENT",
+    "EMAIL_LANGUAGE",
+    "ENQUEUE",
+    "CONNECT",
+    "CONNECT_ACCOUNTS",
+)
+OPTIONAL = {"EMAIL_LANGUAGE", "ENQUEUE", "CONNECT", "CONNECT_ACCOUNTS"}
+"""Whose default is no function, or may not be importable."""
+
+
 def _callables() -> Iterator[CheckMessage]:
-    for name in ("SUBSCRIBER", "CUSTOMER_DETAILS", "EMAIL_RECIPIENT", "EMAIL_LANGUAGE", "ENQUEUE"):
-        is_optional = name in {"EMAIL_LANGUAGE", "ENQUEUE"}  # whose default may not be importable
-        if is_optional and getattr(settings, name) == DEFAULTS[name]:
+    for name in CALLABLES:
+        value = getattr(settings, name)
+        if name in OPTIONAL and value == DEFAULTS[name]:
             continue
-        hint = f'Name a function by its dotted path; the default is "{DEFAULTS[name]}".'
+        if name == "CONNECT_ACCOUNTS" and not isinstance(value, str):
+            continue
+        hint = "Name a function by its dotted path."
+        if isinstance(DEFAULTS[name], str):
+            hint = f'Name a function by its dotted path; the default is "{DEFAULTS[name]}".'
         try:
             found = settings.callable(name)
         except Exception as error:  # importing a project's module may raise anything
@@ -270,6 +320,8 @@ CHECKS: list[Callable[[], Iterator[CheckMessage]]] = [
     _unknown_keys,
     _api_key,
     _webhook_secrets,
+    _connect_secrets,
+    _connect_accounts,
     _api_base,
     _http_client,
     _callables,

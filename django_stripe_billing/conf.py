@@ -18,6 +18,9 @@ DEFAULTS: dict[str, Any] = {
     "API_KEY": "",
     "API_BASE": "",
     "WEBHOOK_SECRETS": [],
+    "CONNECT_WEBHOOK_SECRETS": [],
+    "CONNECT_ACCOUNTS": [],
+    "CONNECT": None,
     "WEBHOOK_TOLERANCE": 300,
     "WEBHOOK_MAX_BYTES": 1_000_000,
     "SUBSCRIBER": "django_stripe_billing.subscribers.request_user",
@@ -74,10 +77,13 @@ class Settings:
 
     @property
     def webhook_secrets(self) -> list[str]:
-        """The signing secrets that are not blank; a lone string is one, never its letters."""
-        given = self.WEBHOOK_SECRETS
-        secrets = [given] if isinstance(given, str) else given or []
-        return [secret for secret in secrets if isinstance(secret, str) and secret.strip()]
+        """The signing secrets of the platform's endpoints that are not blank."""
+        return _secrets(self.WEBHOOK_SECRETS)
+
+    @property
+    def connect_webhook_secrets(self) -> list[str]:
+        """The same of the endpoints that hear of connected accounts."""
+        return _secrets(self.CONNECT_WEBHOOK_SECRETS)
 
     @property
     def policy(self) -> Policy:
@@ -89,6 +95,12 @@ class Settings:
     @property
     def payment_policy(self) -> PaymentPolicy:
         return PaymentPolicy(refunds=str(self.REFUNDS), disputes=str(self.DISPUTES))
+
+
+def _secrets(given: Any) -> list[str]:
+    """A lone string is one secret, never its letters."""
+    secrets = given if isinstance(given, list | tuple) else [given]
+    return [secret for secret in secrets if isinstance(secret, str) and secret.strip()]
 
 
 settings = Settings()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import BadRequest, ImproperlyConfigured, PermissionDenied
 from django.http import Http404
 
 
@@ -110,6 +110,10 @@ class NothingToChangeError(BadRequest):
     """It is so already."""
 
 
+class OtherSellerError(BadRequest):
+    """The money of the new plan would go to another connected account."""
+
+
 class PromotionCodeError(BadRequest):
     """There is no such code, or not for this subscription."""
 
@@ -152,6 +156,10 @@ class UnsettledError(BillingError):
 
 class UsageError(ValueError):
     """Usage that Stripe would refuse, for its time, value or identifier: a programming error."""
+
+
+class ConnectError(ImproperlyConfigured):
+    """A split that Stripe would not take, or an account that is not in CONNECT_ACCOUNTS."""
 
 
 class ReconcileRefusedError(BillingError):

@@ -15,16 +15,21 @@ FLOWS = frozenset({"payment_method_update"})
 """What the portal may be opened for directly, instead of its first page."""
 
 
-def start_portal(request: HttpRequest, subscriber: Any, *, flow: str = "") -> str:
+def start_portal(
+    request: HttpRequest, subscriber: Any, *, flow: str = "", account: str = ""
+) -> str:
     """The URL of the subscriber's portal: a bearer link, to be followed at once and never stored.
 
-    `flow` is one of FLOWS, or '' for the first page. Raises NoCustomerError when they never bought
-    anything, ValueError for another flow, and StripeError.
+    `flow` is one of FLOWS, or '' for the first page. `account` opens that of their customer in a
+    connected account. Raises NoCustomerError when they never bought anything there, ValueError for
+    another flow, and StripeError.
     https://docs.stripe.com/api/customer_portal/sessions/create
     """
     if flow and flow not in FLOWS:
         raise ValueError(f"{flow!r} is none of {sorted(FLOWS)}.")
-    customer = Customer.objects.filter(account="", subscriber=subscriber, is_deleted=False).first()
+    customer = Customer.objects.filter(
+        account=account, subscriber=subscriber, is_deleted=False
+    ).first()
     if customer is None or not customer.stripe_id:
         raise NoCustomerError("There is nothing to manage yet: no customer in Stripe.")
     back = request.build_absolute_uri(settings.PORTAL_RETURN_URL)
@@ -34,7 +39,7 @@ def start_portal(request: HttpRequest, subscriber: Any, *, flow: str = "") -> st
             "type": flow,
             "after_completion": {"type": "redirect", "redirect": {"return_url": back}},
         }
-    answer = call("post", "/v1/billing_portal/sessions", params)
+    answer = call("post", "/v1/billing_portal/sessions", params, account=account)
     url = answer.data.get("url")
     if not isinstance(url, str) or not url:
         raise StripeUnavailableError("Stripe's answer has no portal address.")

@@ -19,6 +19,7 @@ from .sandbox import Engine, Mailbox, ManualClock
 from .stripe_api import CallableHTTPClient
 
 SECRET = "whsec_stripe_sandbox"  # noqa: S105 - of the sandbox
+CONNECT_SECRET = "whsec_stripe_sandbox_connect"  # noqa: S105 - of its connected accounts
 
 
 class StripeSandbox:
@@ -29,7 +30,9 @@ class StripeSandbox:
 
     def __init__(self) -> None:
         self.engine = Engine(clock=ManualClock(int(time.time())))
-        self.mailbox = Mailbox(self.engine, self._post, secret=SECRET)
+        self.mailbox = Mailbox(
+            self.engine, self._post, secret=SECRET, connect_secret=CONNECT_SECRET
+        )
         self._client = Client()
 
     @property
@@ -85,6 +88,7 @@ def stripe_sandbox() -> Iterator[StripeSandbox]:
         "API_KEY": "sk_test_stripe_sandbox",
         "API_BASE": "",
         "WEBHOOK_SECRETS": [SECRET, *settings.webhook_secrets],
+        "CONNECT_WEBHOOK_SECRETS": [CONNECT_SECRET, *settings.connect_webhook_secrets],
         "HTTP_CLIENT": CallableHTTPClient(sandbox.engine.handle),
     }
     with override_settings(STRIPE_BILLING=overridden):

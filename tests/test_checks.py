@@ -285,6 +285,52 @@ def count(subscriber):
     return 1
 
 
+def connect_hook(request, subscriber, *, price, quantity):
+    return None
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({}, []),
+        ({"CONNECT": connect_hook}, []),
+        ({"CONNECT": "tests.test_checks.connect_hook"}, []),
+        ({"CONNECT": "tests.no_such.function"}, ["E005"]),
+        ({"CONNECT": {"fee": 5}}, ["E005"]),
+        ({"CONNECT": ""}, ["E005"]),
+        ({"CONNECT_WEBHOOK_SECRETS": ["whsec_c"], "CONNECT_ACCOUNTS": ["acct_1"]}, []),
+        ({"CONNECT_WEBHOOK_SECRETS": ["whsec_c"], "CONNECT_ACCOUNTS": connect_hook}, []),
+        (
+            {
+                "CONNECT_WEBHOOK_SECRETS": ["whsec_c"],
+                "CONNECT_ACCOUNTS": "tests.test_checks.connect_hook",
+            },
+            [],
+        ),
+        ({"CONNECT_WEBHOOK_SECRETS": ["whsec_c"]}, ["W009"]),
+        ({"CONNECT_ACCOUNTS": ["acct_1"]}, ["W009"]),
+        ({"CONNECT_ACCOUNTS": "no.where", "CONNECT_WEBHOOK_SECRETS": ["whsec_c"]}, ["E005"]),
+        ({"CONNECT_ACCOUNTS": ["cus_1"], "CONNECT_WEBHOOK_SECRETS": ["whsec_c"]}, ["E019"]),
+        ({"CONNECT_ACCOUNTS": ["acct_1", ""], "CONNECT_WEBHOOK_SECRETS": ["whsec_c"]}, ["E019"]),
+        ({"CONNECT_ACCOUNTS": 5, "CONNECT_WEBHOOK_SECRETS": ["whsec_c"]}, ["E019"]),
+        ({"CONNECT_ACCOUNTS": ["acct_1"], "CONNECT_WEBHOOK_SECRETS": "whsec_c"}, ["E018"]),
+        ({"CONNECT_ACCOUNTS": ["acct_1"], "CONNECT_WEBHOOK_SECRETS": ["whsec_c", " "]}, ["E018"]),
+    ],
+)
+def test_connect_is_set_up_as_a_whole(check, values, found):
+    assert check(**values) == found
+
+
+def test_a_secret_that_vouches_for_both_is_an_error_outside_development(check):
+    both = {
+        "WEBHOOK_SECRETS": ["whsec_1", "whsec_both"],
+        "CONNECT_WEBHOOK_SECRETS": ["whsec_both"],
+        "CONNECT_ACCOUNTS": ["acct_1"],
+    }
+    assert check(**both) == ["W008"]
+    assert check(**both, debug=False) == ["E018"]
+
+
 @pytest.mark.parametrize(
     ("counters", "found"),
     [

@@ -76,11 +76,14 @@ class Explanation:
         return "\n".join(self.lines)
 
 
-def explain(subscriber: Any, key: str) -> Explanation:
-    """Why a subscriber may use a feature now, or why not. A constant number of queries."""
+def explain(subscriber: Any, key: str, *, account: str = "") -> Explanation:
+    """Why a subscriber may use a feature now, or why not. A constant number of queries.
+
+    `account` asks about a connected account (`acct_…`) instead of the platform.
+    """
     if getattr(subscriber, "pk", None) is None:
         return _nothing(key, ["Nobody is signed in, or the object is not saved: nothing granted."])
-    customer = Customer.objects.filter(account="", subscriber=subscriber).first()
+    customer = Customer.objects.filter(account=account, subscriber=subscriber).first()
     if customer is None:
         return _nothing(
             key,

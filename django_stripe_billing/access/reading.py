@@ -42,29 +42,31 @@ class ByFeature(dict[str, Value]):
         raise KeyError(key)
 
 
-def entitlements(subscriber: Any) -> ByFeature[FeatureAccess]:
+def entitlements(subscriber: Any, *, account: str = "") -> ByFeature[FeatureAccess]:
     """What a subscriber may use now, by feature lookup key; one query.
 
     `subscriber` is of STRIPE_BILLING_SUBSCRIBER_MODEL. None, an anonymous user, and a subscriber
-    without a customer have nothing. Raises ValueError for an object of another model.
+    without a customer have nothing. `account` asks for what they bought from a connected account
+    (`acct_…`) instead of the platform: one never counts for the other. Raises ValueError for an
+    object of another model.
     """
     if getattr(subscriber, "pk", None) is None:
         return ByFeature()
-    own = current(customer__account="", customer__subscriber=subscriber)
+    own = current(customer__account=account, customer__subscriber=subscriber)
     return combined(own.select_related("feature"))
 
 
-def has_feature(subscriber: Any, key: str) -> bool:
+def has_feature(subscriber: Any, key: str, *, account: str = "") -> bool:
     """Whether a subscriber may use a feature now; one query."""
-    return key in entitlements(subscriber)
+    return key in entitlements(subscriber, account=account)
 
 
-def limit(subscriber: Any, key: str) -> int | None:
+def limit(subscriber: Any, key: str, *, account: str = "") -> int | None:
     """How much of a feature a subscriber may use now; one query.
 
     0 when it is not granted, None when it is granted without limit.
     """
-    return limit_of(entitlements(subscriber), key)
+    return limit_of(entitlements(subscriber, account=account), key)
 
 
 def limit_of(held: dict[str, FeatureAccess], key: str) -> int | None:

@@ -101,7 +101,7 @@ class CustomerAdmin(AskingAdmin):
     dashboard_folder = "customers"
     change_form_template = "admin/stripe_billing/customer_change_form.html"
     form = CustomerForm
-    list_display = ["__str__", "subscriber", "email", "name", "is_deleted", "in_stripe"]
+    list_display = ["__str__", "account", "subscriber", "email", "name", "is_deleted", "in_stripe"]
     list_filter = [LinkFilter, "is_deleted", "livemode"]
     list_select_related = ["subscriber"]
     raw_id_fields = ["subscriber"]

@@ -25,19 +25,19 @@ BINDING = "django_stripe_billing_binding"
 CLOCKS_DIFFER = timedelta(minutes=10)
 
 
-def bind_customer(subscriber: Any) -> Customer:
-    """The subscriber's customer, created in Stripe when there is none; at most one call.
+def bind_customer(subscriber: Any, *, account: str = "") -> Customer:
+    """The subscriber's customer in an account, created there when there is none; at most one call.
 
     The row comes first and is unique per subscriber, and its key makes the creation in Stripe
     idempotent: two tabs, or a retry after a lost answer, make one customer. A customer that was
     deleted in Stripe is left behind, and a new one bound. Raises StripeError.
     """
-    customer = _row_of(subscriber)
+    customer = _row_of(subscriber, account=account)
     if customer.stripe_id:
         return customer
     snapshot, interval = _create(subscriber, customer)
     bound = _take_stripe_id(customer, snapshot)
-    apply_customer(snapshot, interval, cause=Cause(kind="checkout"))
+    apply_customer(snapshot, interval, account=account, cause=Cause(kind="checkout"))
     return bound
 
 
@@ -59,6 +59,7 @@ def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Inte
                     BINDING: str(customer.binding_key),
                 },
             },
+            account=customer.account,
             idempotency_key=f"customer-{customer.binding_key}",
         )
     except StripeError as error:
@@ -81,8 +82,14 @@ def _find(customer: Customer) -> tuple[CustomerSnapshot, Interval] | None:
 
     Our own metadata on a customer is trusted here: nobody but the holder of the key can set it.
     """
+<<<<<<< HEAD
     age = int((timezone.now() - customer.created_at + CLOCKS_DIFFER).total_seconds())
     for page in pages("/v1/customers"):
+=======
+    since = int((customer.created_at - CLOCKS_DIFFER).timestamp())
+    params = {"created": {"gte": since}}
+    for page in pages("/v1/customers", params, account=customer.account):
+>>>>>>> connect
         for row in page.rows:
             if (second(row.get("created")) or 0) < page.interval.low - age:
                 return None
@@ -92,15 +99,17 @@ def _find(customer: Customer) -> tuple[CustomerSnapshot, Interval] | None:
     return None
 
 
-def _row_of(subscriber: Any) -> Customer:
-    own = Customer.objects.filter(account="", subscriber=subscriber)
+def _row_of(subscriber: Any, *, account: str) -> Customer:
+    own = Customer.objects.filter(account=account, subscriber=subscriber)
     found = own.first()
     if found is not None and not found.is_deleted:
         return found
     try:
         with transaction.atomic():
             own.filter(is_deleted=True).update(subscriber=None)
-            return Customer.objects.create(subscriber=subscriber, livemode=settings.livemode)
+            return Customer.objects.create(
+                account=account, subscriber=subscriber, livemode=settings.livemode
+            )
     except IntegrityError:  # another tab was faster
         return own.get()
 
@@ -121,7 +130,7 @@ def _merge(customer: Customer, snapshot: CustomerSnapshot) -> Customer:
     with transaction.atomic():
         rows = list(
             Customer.objects.select_for_update()
-            .filter(Q(pk=customer.pk) | Q(account="", stripe_id=snapshot.id))
+            .filter(Q(pk=customer.pk) | Q(account=customer.account, stripe_id=snapshot.id))
             .order_by("pk")
         )
         ours = next((row for row in rows if row.pk == customer.pk), None)
@@ -135,7 +144,9 @@ def _merge(customer: Customer, snapshot: CustomerSnapshot) -> Customer:
             theirs.save(update_fields=["subscriber"])
             return theirs
         if ours is None:
-            return Customer.objects.get(account="", subscriber_id=customer.subscriber_id)
+            return Customer.objects.get(
+                account=customer.account, subscriber_id=customer.subscriber_id
+            )
         ours.stripe_id = snapshot.id
         ours.email, ours.name = snapshot.email, snapshot.name
         ours.save(update_fields=["stripe_id", "email", "name"])

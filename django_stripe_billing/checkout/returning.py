@@ -57,14 +57,15 @@ def read_return(subscriber: Any, session_id: str) -> ReturnState:
     Raises CheckoutNotFoundError for a session that is not theirs, or is none. While Stripe does not
     answer, the state is `waiting`.
     """
-    customer = Customer.objects.filter(account="", subscriber=subscriber).first()
+    account = _account_of(subscriber, session_id)
+    customer = Customer.objects.filter(account=account, subscriber=subscriber).first()
     if customer is None or not customer.stripe_id or not _SESSION_ID.fullmatch(session_id):
         raise CheckoutNotFoundError("There is no such checkout.")
-    stored = CheckoutSession.objects.filter(account="", stripe_id=session_id)
+    stored = CheckoutSession.objects.filter(account=account, stripe_id=session_id)
     if stored.exclude(customer=customer).exists():
         raise CheckoutNotFoundError("There is no such checkout.")
     try:
-        answer = request("get", f"/v1/checkout/sessions/{session_id}")
+        answer = request("get", f"/v1/checkout/sessions/{session_id}", account=account)
     except StripeObjectMissingError:
         raise CheckoutNotFoundError("There is no such checkout.") from None
     except StripeUnavailableError:
@@ -87,13 +88,22 @@ def read_return(subscriber: Any, session_id: str) -> ReturnState:
     return ReturnState(status=status, mode=session.mode)
 
 
+def _account_of(subscriber: Any, session_id: str) -> str:
+    """The connected account in which we opened this session for them; '' for any other session."""
+    if not _SESSION_ID.fullmatch(session_id):
+        return ""
+    sessions = CheckoutSession.objects.exclude(account="")
+    own = sessions.filter(stripe_id=session_id, customer__subscriber=subscriber)
+    return str(own.values_list("account", flat=True).first() or "")
+
+
 def _subscribed(customer: Customer, session: CheckoutSessionSnapshot, data: dict[str, Any]) -> str:
     if not session.subscription_id:
         return "waiting"
     cause = Cause(kind="checkout", id=session.id)
-    sync_subscription(session.subscription_id, cause=cause)
+    sync_subscription(session.subscription_id, account=customer.account, cause=cause)
     own = Subscription.objects.filter(
-        account="", stripe_id=session.subscription_id, customer=customer
+        account=customer.account, stripe_id=session.subscription_id, customer=customer
     )
     if own.filter(status="trialing").exists():
         _claim_cards(customer, cause=cause)
@@ -106,16 +116,19 @@ def _subscribed(customer: Customer, session: CheckoutSessionSnapshot, data: dict
 def _claim_cards(customer: Customer, *, cause: Cause) -> None:
     """The cards that a trial was begun with: had somebody a trial with one of them before?"""
     path = f"/v1/customers/{quote(str(customer.stripe_id), safe='')}/payment_methods"
-    for method in objects(request("get", path, {"limit": 100}).data):
-        claim_card(str(customer.stripe_id), fingerprint_of(method), cause=cause)
+    account = customer.account
+    for method in objects(request("get", path, {"limit": 100}, account=account).data):
+        fingerprint = fingerprint_of(method)
+        claim_card(str(customer.stripe_id), fingerprint, account=account, cause=cause)
 
 
 def _paid(customer: Customer, session: CheckoutSessionSnapshot, data: dict[str, Any]) -> str:
     found = parse_payment(data)
     if found is None:
         return "waiting"
-    sync_payment(found, cause=Cause(kind="checkout", id=session.id))
-    row = Payment.objects.select_related("customer").get(account="", stripe_id=session.id)
+    account, cause = customer.account, Cause(kind="checkout", id=session.id)
+    sync_payment(found, account=account, cause=cause)
+    row = Payment.objects.select_related("customer").get(account=account, stripe_id=session.id)
     if row.status == FAILED:
         return "failed"
     return "active" if is_counted(row.purchase(), settings.payment_policy) else "waiting"
@@ -123,7 +136,7 @@ def _paid(customer: Customer, session: CheckoutSessionSnapshot, data: dict[str, 
 
 def _saved(customer: Customer, session: CheckoutSessionSnapshot, data: dict[str, Any]) -> str:
     row = CheckoutSession.objects.filter(
-        account="", stripe_id=session.id, customer=customer, mode="setup"
+        account=customer.account, stripe_id=session.id, customer=customer, mode="setup"
     ).first()
     if row is None:
         raise CheckoutNotFoundError("There is no such checkout.")
@@ -139,30 +152,32 @@ RETURNS: dict[str, Callable[[Customer, CheckoutSessionSnapshot, dict[str, Any]],
 
 
 def status_of(subscriber: Any, *, session_id: str = "") -> BillingStatus:
-    """What a subscriber has now, from the database alone; two queries, three with a session.
+    """What a subscriber has now, from the database alone; two queries, four with a session.
 
-    With the id of a Checkout Session of theirs, they are active once what it sold is paid for.
+    With the id of a Checkout Session of theirs, they are active once what it sold is paid for, also
+    in a connected account; the features are the platform's.
     """
-    is_active = _has_bought(subscriber)
+    account = _account_of(subscriber, session_id) if session_id else ""
+    is_active = _has_bought(subscriber, account=account)
     if is_active and session_id:
-        is_active = _is_settled(subscriber, session_id)
+        is_active = _is_settled(subscriber, session_id, account=account)
     return BillingStatus(is_active=is_active, features=entitlements(subscriber))
 
 
-def _has_bought(subscriber: Any) -> bool:
+def _has_bought(subscriber: Any, *, account: str) -> bool:
     """Whether a subscription runs, or a one-off payment has been paid."""
     subscriptions = Subscription.objects.filter(
         customer=OuterRef("pk"), status__in=PAID_STATUSES
     ).exclude(status="trialing", is_trial_refused=True)
     payments = current(customer=OuterRef("pk"), source_kind=SourceKind.PAYMENT)
-    own = Customer.objects.filter(account="", subscriber=subscriber, is_deleted=False)
+    own = Customer.objects.filter(account=account, subscriber=subscriber, is_deleted=False)
     return own.filter(Exists(subscriptions) | Exists(payments)).exists()
 
 
-def _is_settled(subscriber: Any, session_id: str) -> bool:
+def _is_settled(subscriber: Any, session_id: str, *, account: str) -> bool:
     if not _SESSION_ID.fullmatch(session_id):
         return False
-    own = CheckoutSession.objects.filter(account="", customer__subscriber=subscriber)
-    paid = Payment.objects.filter(account="", stripe_id=OuterRef("stripe_id"), status=PAID)
+    own = CheckoutSession.objects.filter(account=account, customer__subscriber=subscriber)
+    paid = Payment.objects.filter(account=account, stripe_id=OuterRef("stripe_id"), status=PAID)
     settled = ~Q(mode="payment") | Exists(paid)
     return own.filter(settled, stripe_id=session_id, status="complete").exists()

@@ -14,15 +14,17 @@ from ..rules.catalog import access_days_of
 _DIGITS = re.compile(r"[0-9]{1,12}")
 
 
-def sold_prices() -> list[Price]:
+def sold_prices(*, account: str = "") -> list[Price]:
     """The prices that a subscriber may buy, with their products and features; three queries.
+
+    `account` asks for those that a connected account sells.
 
     Recurring and licensed, or paid once; active as their product is, not withheld by
     `sellable = false`, and named by a lookup key, or by STRIPE_BILLING["PRICES"] where that is set.
     """
     rows = (
         Price.objects.filter(
-            account="",
+            account=account,
             active=True,
             is_deleted=False,
             product__active=True,
@@ -35,9 +37,9 @@ def sold_prices() -> list[Price]:
     return [price for price in rows if _is_listed(price) and _is_sellable(price)]
 
 
-def find_price(name: str) -> Price:
+def find_price(name: str, *, account: str = "") -> Price:
     """The sold price of this lookup key or Stripe id. Raises PriceNotSoldError."""
-    for price in sold_prices():
+    for price in sold_prices(account=account):
         if name and name in {price.lookup_key, price.stripe_id}:
             return price
     raise PriceNotSoldError("There is no such price on sale.")

@@ -13,8 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ..conf import settings
+from ..connect import is_accepted, split_of
 from ..exceptions import (
     AlreadySubscribedError,
+    ConnectError,
     StripeError,
     StripeObjectMissingError,
     StripeUnavailableError,
@@ -49,26 +51,33 @@ ATTEMPTS = 4
 
 
 def start_checkout(
-    request: HttpRequest, subscriber: Any, *, price: str, quantity: object = 1
+    request: HttpRequest, subscriber: Any, *, price: str, quantity: object = 1, account: str = ""
 ) -> str:
     """The URL of Stripe's checkout page for this subscriber.
 
-    `price` is a lookup key or a Stripe id, `quantity` a number or its digits. Whoever asks again
-    while a session is open gets that session. Raises PriceNotSoldError, QuantityError,
-    AlreadySubscribedError when they have a live subscription to the product, AlreadyOwnedError when
-    they have bought it for good, and StripeError.
+    `price` is a lookup key or a Stripe id, `quantity` a number or its digits. `account` sells it
+    from the catalog of that connected account, with a customer of theirs there (a direct charge);
+    take it from your own rows, never from the request. Whoever asks again
+    while a session is open gets that session, unless the split of the money (the CONNECT hook's)
+    has changed. Raises PriceNotSoldError, QuantityError, AlreadySubscribedError when they have a
+    live subscription to the product, AlreadyOwnedError when they have bought it for good,
+    ConnectError for a split that Stripe would refuse, or an account that is not listened to, and
+    StripeError.
     https://docs.stripe.com/api/checkout/sessions/create
     """
-    sold = find_price(price)
+    if not is_accepted(account):  # what is paid there would never be heard of
+        raise ConnectError(f'{account} is none of STRIPE_BILLING["CONNECT_ACCOUNTS"].')
+    sold = find_price(price, account=account)
     number = check_quantity(sold, quantity)
+    split = split_of(request, subscriber, price=sold, quantity=number)
     customer = _current_customer(subscriber, sold)
     for _attempt in range(ATTEMPTS):
         (_refuse_second_subscription if sold.is_recurring else refuse_second_purchase)(
             customer, sold
         )
-        row, is_new = _claim(customer, sold, number)
+        row, is_new = _claim(customer, sold, number, split)
         try:
-            url = _open(request, row, sold, number, is_new=is_new)
+            url = _open(request, row, sold, number, split, is_new=is_new)
         except StripeObjectMissingError as error:
             if error.param != "customer":
                 raise
@@ -85,13 +94,13 @@ def _current_customer(subscriber: Any, price: Price) -> Customer:
     a webhook may have been lost."""
     cause = Cause(kind="checkout")
     sync = sync_customer_subscriptions if price.is_recurring else sync_customer_payments
-    customer = bind_customer(subscriber)
+    customer = bind_customer(subscriber, account=price.account)
     try:
-        sync(str(customer.stripe_id), cause=cause)
+        sync(str(customer.stripe_id), account=price.account, cause=cause)
     except StripeObjectMissingError:
         sync_customer(customer, cause=cause)  # deleted in Stripe, and we were not told
-        customer = bind_customer(subscriber)
-        sync(str(customer.stripe_id), cause=cause)
+        customer = bind_customer(subscriber, account=price.account)
+        sync(str(customer.stripe_id), account=price.account, cause=cause)
     return customer
 
 
@@ -101,7 +110,9 @@ def _refuse_second_subscription(customer: Customer, price: Price) -> None:
         raise AlreadySubscribedError(f"{customer} has a subscription to {price.product}.")
 
 
-def _claim(customer: Customer, price: Price, quantity: int) -> tuple[CheckoutSession, bool]:
+def _claim(
+    customer: Customer, price: Price, quantity: int, split: dict[str, Any]
+) -> tuple[CheckoutSession, bool]:
     """The row of the customer's open session, and whether it was made just now."""
     for _attempt in range(ATTEMPTS):
         found = CheckoutSession.objects.filter(open_for=customer).first()
@@ -110,11 +121,13 @@ def _claim(customer: Customer, price: Price, quantity: int) -> tuple[CheckoutSes
         try:
             with transaction.atomic():
                 row = CheckoutSession.objects.create(
+                    account=customer.account,
                     customer=customer,
                     open_for=customer,
                     price_id=price.stripe_id,
                     quantity=quantity,
                     mode="subscription" if price.is_recurring else "payment",
+                    split=split,
                 )
                 if price.is_recurring and _has_trial(price, customer) and claim_trial(row):
                     row.trial_days = price.terms.trial_days
@@ -131,9 +144,15 @@ def _has_trial(price: Price, customer: Customer) -> bool:
 
 
 def _open(
-    request: HttpRequest, row: CheckoutSession, price: Price, quantity: int, *, is_new: bool
+    request: HttpRequest,
+    row: CheckoutSession,
+    price: Price,
+    quantity: int,
+    split: dict[str, Any],
+    *,
+    is_new: bool,
 ) -> str:
-    """The URL of the row's session when that is open for this price and quantity, else ''.
+    """The URL of the row's session when that is open for this price, quantity and split, else ''.
 
     What is in the way is expired and closed, so that the next attempt finds room.
     """
@@ -153,12 +172,12 @@ def _open(
             bought = (
                 sync_customer_payments if row.mode == "payment" else sync_customer_subscriptions
             )
-            bought(str(row.customer.stripe_id), cause=Cause(kind="checkout"))
+            bought(str(row.customer.stripe_id), account=row.account, cause=Cause(kind="checkout"))
         return ""
-    if (row.price_id, row.quantity) == (price.stripe_id, quantity):
+    if (row.price_id, row.quantity, row.split) == (price.stripe_id, quantity, split):
         return str(session.get("url") or "")
     try:
-        call("post", f"{_path(row)}/expire")
+        call("post", f"{_path(row)}/expire", account=row.account)
     except StripeUnavailableError:
         raise
     except StripeError:
@@ -169,7 +188,7 @@ def _open(
 
 def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
     """Create the row's session in Stripe, or get the one that was created under its key."""
-    price = Price.objects.select_related("product").get(account="", stripe_id=row.price_id)
+    price = Price.objects.select_related("product").get(account=row.account, stripe_id=row.price_id)
     back = request.build_absolute_uri(reverse("stripe_billing:checkout_return"))
     params: dict[str, Any] = {
         "mode": row.mode,
@@ -179,13 +198,14 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
         "cancel_url": request.build_absolute_uri(settings.PRICING_URL),
         "metadata": {CHECKOUT: str(row.pk)},
     }
-    params.update(_purchase(row, price) if row.mode == "payment" else _trial(row, price.terms))
+    params.update(_purchase(row, price) if row.mode == "payment" else _plan(row, price.terms))
     params.update(_taxes())
     try:
         answer = call(
             "post",
             "/v1/checkout/sessions",
             params,
+            account=row.account,
             idempotency_key=f"checkout-{row.idempotency_key}",
         )
     except StripeUnavailableError as error:
@@ -223,14 +243,18 @@ def _purchase(row: CheckoutSession, price: Price) -> dict[str, Any]:
     a change of the catalog changes nothing for who has bought."""
     days = access_days_of(price.product.metadata)
     metadata = {CHECKOUT: str(row.pk), SOLD_DAYS: FOR_GOOD if days is None else str(days)}
-    return {"metadata": metadata, "payment_intent_data": {"metadata": metadata}}
+    return {"metadata": metadata, "payment_intent_data": {"metadata": metadata, **row.split}}
 
 
-def _trial(row: CheckoutSession, terms: PriceTerms) -> dict[str, Any]:
-    """What a session with a trial has besides. https://docs.stripe.com/payments/checkout/free-trials"""
+def _plan(row: CheckoutSession, terms: PriceTerms) -> dict[str, Any]:
+    """What a session in `subscription` mode has besides: who gets what, and its trial.
+
+    https://docs.stripe.com/payments/checkout/free-trials
+    """
+    data: dict[str, Any] = dict(row.split)
     if not row.trial_days:
-        return {}
-    data: dict[str, Any] = {"trial_period_days": row.trial_days}
+        return {"subscription_data": data} if data else {}
+    data["trial_period_days"] = row.trial_days
     if not terms.is_trial_without_card:
         return {"subscription_data": data}
     data["trial_settings"] = {"end_behavior": {"missing_payment_method": terms.trial_end}}
@@ -240,7 +264,7 @@ def _trial(row: CheckoutSession, terms: PriceTerms) -> dict[str, Any]:
 def _find(row: CheckoutSession) -> bool:
     """Whether the row's session exists in Stripe, although its creation was never answered."""
     params = {"customer": row.customer.stripe_id, "status": "open"}
-    for page in pages("/v1/checkout/sessions", params):
+    for page in pages("/v1/checkout/sessions", params, account=row.account):
         for session in page.rows:
             if metadata(session.get("metadata")).get(CHECKOUT) == str(row.pk):
                 _take(row, session)
@@ -255,7 +279,7 @@ def _take(row: CheckoutSession, session: dict[str, Any]) -> None:
 
 def _retrieve(row: CheckoutSession) -> dict[str, Any]:
     try:
-        return call("get", _path(row)).data
+        return call("get", _path(row), account=row.account).data
     except StripeObjectMissingError:
         return {}
 

@@ -40,9 +40,10 @@ def write_email(
     """Note an e-mail that is due, and send it when the transaction commits; once for its key.
 
     `key` names what there is one such e-mail for; `facts` are amounts in minor units with a
-    `currency`, and moments in Unix seconds. Nothing happens where the kind is switched off.
+    `currency`, and moments in Unix seconds. Nothing happens where the kind is switched off, nor for
+    a connected account's customer, who hears from who sold to them.
     """
-    if not may_be_wanted(kind):
+    if customer.account or not may_be_wanted(kind):
         return
     row = EmailMessage(
         kind=kind,

@@ -24,8 +24,8 @@ class Migration(migrations.Migration):
             name='Event',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stripe_id', models.CharField(max_length=255, unique=True, verbose_name='Stripe id')),
-                ('account', models.CharField(blank=True, default='', max_length=255, verbose_name='account')),
+                ('stripe_id', models.CharField(max_length=255, verbose_name='Stripe id')),
+                ('account', models.CharField(blank=True, default='', max_length=64, verbose_name='account')),
                 ('type', models.CharField(db_index=True, max_length=255, verbose_name='type')),
                 ('api_version', models.CharField(blank=True, default='', max_length=64, verbose_name='API version')),
                 ('livemode', models.BooleanField(default=False, verbose_name='live mode')),
@@ -45,6 +45,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'events',
                 'ordering': ['-pk'],
                 'permissions': [('process_event', 'Can process an event again')],
+                'constraints': [models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_event_stripe_id')],
             },
         ),
         migrations.CreateModel(
@@ -151,6 +152,7 @@ class Migration(migrations.Migration):
                 ('quantity', models.PositiveIntegerField(default=1, verbose_name='quantity')),
                 ('mode', models.CharField(max_length=16, verbose_name='mode')),
                 ('trial_days', models.PositiveIntegerField(default=0, help_text='What was promised when it was opened.', verbose_name='days of trial')),
+                ('split', models.JSONField(blank=True, default=dict, help_text='What Stripe was told of connected accounts: fee, destination, seller.', verbose_name='split')),
                 ('status', models.CharField(default='open', help_text='open, complete or expired', max_length=16, verbose_name='status')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='checkout_sessions', to='stripe_billing.customer')),

@@ -40,6 +40,12 @@ class CheckoutSession(models.Model):
     trial_days = models.PositiveIntegerField(
         _("days of trial"), default=0, help_text=_("What was promised when it was opened.")
     )
+    split = models.JSONField(
+        _("split"),
+        default=dict,
+        blank=True,
+        help_text=_("What Stripe was told of connected accounts: fee, destination, seller."),
+    )
     status = models.CharField(
         _("status"), max_length=16, default="open", help_text=_("open, complete or expired")
     )

@@ -5,7 +5,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Event(models.Model):
-    """A Stripe event that was received, verified, and stored: the processed-event log."""
+    """A Stripe event that was received, verified, and stored: the processed-event log.
+
+    `account` is the connected account that the event is of; empty for the platform."""
 
     class Status(models.TextChoices):
         PROCESSED = "processed", _("processed")
@@ -14,8 +16,8 @@ class Event(models.Model):
         FAILED = "failed", _("failed: Stripe will send it again")
         REJECTED = "rejected", _("rejected: wrong mode")
 
-    stripe_id = models.CharField(_("Stripe id"), max_length=255, unique=True)
-    account = models.CharField(_("account"), max_length=255, blank=True, default="")
+    stripe_id = models.CharField(_("Stripe id"), max_length=255)
+    account = models.CharField(_("account"), max_length=64, blank=True, default="")
     type = models.CharField(_("type"), max_length=255, db_index=True)
     api_version = models.CharField(_("API version"), max_length=64, blank=True, default="")
     livemode = models.BooleanField(_("live mode"), default=False)
@@ -36,6 +38,11 @@ class Event(models.Model):
         verbose_name = _("event")
         verbose_name_plural = _("events")
         ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stripe_id", "account"], name="stripe_billing_event_stripe_id"
+            )
+        ]
         permissions = [("process_event", _("Can process an event again"))]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -35,6 +35,11 @@ KINDS = (Kind.EVENT_MISSED, Kind.EVENT_FAILED)
 NEVER = "never arrived"
 
 
+def as_of(account: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event of an account's list as its webhook tells it: the list decides whose it is."""
+    return {**event, "account": account} if account else dict(event)
+
+
 class MissedEvents:
     """Compares Stripe's events with those that are stored, and receives what is missing.
 
@@ -57,7 +62,7 @@ class MissedEvents:
         if Kind.EVENT_MISSED not in self._kinds:
             return
         since = self._since()
-        types = sorted({*SUBJECTS, *handled_types()})
+        types = sorted({*SUBJECTS, *handled_types(is_connected=bool(self._run.account))})
         for start in range(0, len(types), MOST_TYPES):
             self._walk(
                 {
@@ -119,14 +124,17 @@ class MissedEvents:
 
     def _missed(self, page: Page) -> Iterator[tuple[EventSnapshot, dict[str, Any], Event | None]]:
         """The page's events that are not settled here, newest first; one query."""
-        found = [(parse_event(row), row) for row in page.rows]
+        account = self._options.account
+        found = [(parse_event(as_of(account, row)), row) for row in page.rows]
         ids = [snapshot.id for snapshot, _row in found if snapshot is not None]
         stored = {
             event.stripe_id: event
-            for event in Event.objects.filter(stripe_id__in=ids).defer("payload")
+            for event in Event.objects.filter(account=account, stripe_id__in=ids).defer("payload")
         }
         for snapshot, row in found:
-            if snapshot is None or self._options.customer_id not in {"", snapshot.customer_id}:
+            if snapshot is None or snapshot.account != account:
+                continue
+            if self._options.customer_id not in {"", snapshot.customer_id}:
                 continue
             event = stored.get(snapshot.id)
             if event is None or event.status == Event.Status.FAILED:
@@ -161,7 +169,7 @@ class MissedEvents:
                 self._receive(row, entries[event_id])
 
     def _receive(self, row: dict[str, Any], entry: Drift) -> None:
-        payload = {"account": self._options.account, **row} if self._options.account else row
+        payload = as_of(self._options.account, row)
         try:
             self._patience(partial(receive, payload))
         except Exception as error:  # a handler of the project's may raise anything

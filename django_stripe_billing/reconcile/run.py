@@ -16,6 +16,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from ..conf import settings
+from ..connect import is_accepted
 from ..exceptions import (
     BillingError,
     ReconcileRefusedError,
@@ -84,6 +85,7 @@ def begin(options: Options) -> ReconcileRun:
 
     Raises ReconcileRefusedError, and StripeError.
     """
+    _check_accepted(options.account)
     _check_mode(options.account)
     _refuse_second(options.account)
     with counted_calls() as counter:
@@ -123,6 +125,7 @@ def resume(account: str = "") -> ReconcileRun:
     if run.active_for and is_alive(run):
         raise ReconcileRefusedError(_refusal(account))
     options = Options.from_json(run.options)
+    _check_accepted(account)
     _check_mode(account)
     stripe_account, _now = _ask_account(options)
     if run.stripe_account_id and stripe_account != run.stripe_account_id:
@@ -285,6 +288,11 @@ def _work(run: ReconcileRun, options: Options, *, pace: Pace, tell: Listener) ->
 
 
 # Before the first comparison
+
+
+def _check_accepted(account: str) -> None:
+    if not is_accepted(account):
+        raise ReconcileRefusedError(f'{account} is none of STRIPE_BILLING["CONNECT_ACCOUNTS"].')
 
 
 def _check_mode(account: str) -> None:

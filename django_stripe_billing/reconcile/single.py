@@ -51,6 +51,7 @@ from ..sync import (
     sync_payment,
 )
 from ..webhooks import process_again, receive
+from .events import as_of
 from .fetching import ONCE, compare_once
 from .options import Options
 from .ownership import is_alive
@@ -388,7 +389,7 @@ def _is_in_catalog(drift: Drift) -> bool:
 
 
 def _event(drift: Drift) -> str:
-    event = Event.objects.filter(stripe_id=drift.object_id).first()
+    event = Event.objects.filter(account=drift.run.account, stripe_id=drift.object_id).first()
     if event is not None and event.is_settled and event.processed_at is not None:
         mark([drift], Drift.State.GONE)
         return _outcome(drift)
@@ -397,8 +398,7 @@ def _event(drift: Drift) -> str:
     elif drift.kind == Kind.EVENT_MISSED:
         account = drift.run.account
         path = f"/v1/events/{quote(drift.object_id, safe='')}"
-        payload = dict(request("get", path, account=account).data)
-        receive({"account": account, **payload} if account else payload)
+        receive(as_of(account, request("get", path, account=account).data))
     else:
         raise DriftLeftError("The event is not stored any more.")
     mark([drift], Drift.State.REPAIRED)

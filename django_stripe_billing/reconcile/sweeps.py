@@ -281,7 +281,7 @@ class Sweeps:
 
     def _process(self, entry: Drift) -> None:
         beat(self._run)
-        event = Event.objects.get(stripe_id=entry.object_id)
+        event = Event.objects.get(account=self._account, stripe_id=entry.object_id)
         try:
             process_again(event)
         except Exception as error:  # a handler of the project's may raise anything

@@ -17,7 +17,7 @@ THIN = "v2.core.event"
 """The `object` of an event that names what changed and does not hold it.
 https://docs.stripe.com/event-destinations#thin-events"""
 
-_LONGEST_ACCOUNT = 64
+LONGEST_ACCOUNT = 64
 _SECRETS = frozenset({"client_secret", "secret"})
 """Keys whose values let the holder act: on a payment, or as an endpoint."""
 _OPENED_BY_LINK = frozenset({"billing_portal.session", "checkout.session"})
@@ -155,9 +155,10 @@ def parse_event(data: object) -> EventSnapshot | None:
         payload = mapping(payload.get("object"))
     event_id, event_type = identifier(event.get("id")), text(event.get("type"))
     created = _second_of(event.get("created")) if is_thin else second(event.get("created"))
-    account = identifier(event.get("account"))
-    is_account_readable = event.get("account") is None or 0 < len(account) <= _LONGEST_ACCOUNT
-    if not event_id or not event_type or created is None or not is_account_readable:
+    account = identifier(_named_account(event))
+    if not event_id or not event_type or created is None:
+        return None
+    if names_account(event) and not 0 < len(account) <= LONGEST_ACCOUNT:
         return None
     livemode = event.get("livemode")
     object_id = identifier(payload)
@@ -174,6 +175,19 @@ def parse_event(data: object) -> EventSnapshot | None:
         is_thin=is_thin,
         previous=mapping(mapping(event.get("data")).get("previous_attributes")),
     )
+
+
+def names_account(data: object) -> bool:
+    """Whether an event says that it is a connected account's, however unreadably.
+
+    https://docs.stripe.com/connect/webhooks
+    """
+    return _named_account(mapping(data)) is not None
+
+
+def _named_account(event: JSONObject) -> object:
+    """A thin event names the account in its context."""
+    return event.get("context" if event.get("object") == THIN else "account")
 
 
 def without_bearer_values(payload: Any) -> Any:

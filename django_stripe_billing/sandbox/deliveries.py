@@ -68,9 +68,13 @@ class HttpDeliveries:
     `is_holding` keeps them back, `drop` loses what is kept back, `replay` sends one again.
     """
 
-    def __init__(self, engine: Engine, url: str = "", *, secret: str = "") -> None:
+    def __init__(
+        self, engine: Engine, url: str = "", *, secret: str = "", connect_secret: str = ""
+    ) -> None:
+        """`connect_secret` signs the events of connected accounts for `url`; without it `secret`
+        does, as Stripe's command line tool does."""
         self._engine = engine
-        self._own = [Target(url=url, secret=secret)] if url else []
+        self._url, self._secret, self._connect_secret = url, secret, connect_secret or secret
         self._queue: list[Entry] = []
         self._ticket = itertools.count()
         self._changed = threading.Condition()
@@ -135,9 +139,11 @@ class HttpDeliveries:
             return [delivery.event for _, _, delivery in sorted(self._queue, key=_moment)]
 
     def _targets(self, event: StripeObject) -> list[Target]:
-        """Who is sent an event: the platform's endpoints."""
+        """Who is sent an event: the platform's endpoints, each of those that it asked for."""
         platform = self._engine.platform
-        return self._own + [
+        secret = self._connect_secret if "account" in event else self._secret
+        own = [Target(url=self._url, secret=secret)] if self._url else []
+        return own + [
             Target(
                 url=endpoint["url"],
                 secret=platform.notes[endpoint["id"]]["secret"],

@@ -19,10 +19,14 @@ MOST_ROUNDS = 100
 class Mailbox:
     """Collects the engine's events until they are delivered, dropped or shuffled."""
 
-    def __init__(self, engine: Engine, post: Post, *, secret: str) -> None:
+    def __init__(
+        self, engine: Engine, post: Post, *, secret: str, connect_secret: str = ""
+    ) -> None:
+        """`connect_secret` signs the events of connected accounts; without it `secret` does."""
         self._engine = engine
         self._post = post
         self._secret = secret
+        self._connect_secret = connect_secret or secret
         self.pending: list[StripeObject] = []
         self.delivered: list[StripeObject] = []
         engine.subscribe(self.pending.append)
@@ -52,7 +56,8 @@ class Mailbox:
     def send(self, event: StripeObject) -> int:
         """Post one event now, whether it was posted before or not; the HTTP status."""
         body = encode(event)
-        status = self._post(body, sign(body, secret=self._secret, timestamp=int(time.time())))
+        secret = self._connect_secret if "account" in event else self._secret
+        status = self._post(body, sign(body, secret=secret, timestamp=int(time.time())))
         if 200 <= status < 300:
             self.delivered.append(event)
             self._engine.mark_delivered(event["id"])

@@ -11,6 +11,7 @@ from ..stripe_api import request
 from .counting import units_in_use
 from .finding import Change, allowed_change, own_subscription
 from .scheduling import schedule_change
+from .splitting import split_change
 from .writing import read, settle, write
 
 When = Literal["now", "now_without_proration", "period_end"]
@@ -39,16 +40,20 @@ def change_plan(
     of the preview, so that the sum is the same.
 
     Raises SubscriptionNotFoundError, PriceNotSoldError, QuantityError, QuantityInUseError,
-    CurrencyMismatchError, NothingToChangeError, SubscriptionStateError, PaymentDeclinedError (then
+    CurrencyMismatchError, NothingToChangeError, SubscriptionStateError, OtherSellerError and
+    ConnectError (where money is split by the CONNECT hook), PaymentDeclinedError (then
     nothing has changed), ActionRequiredError (then the change waits for the bank's confirmation),
     and other StripeErrors. https://docs.stripe.com/api/subscriptions/update
     """
     row = own_subscription(subscriber, subscription=subscription)
     change = allowed_change(row, price=price, quantity=quantity)
     check_units_in_use(subscriber, change)
+    split = split_change(subscriber, change)
     if when == "period_end":
-        return schedule_change(change)
-    return _change_now(change, when=when, proration_date=proration_date)
+        return schedule_change(change, split)
+    return _change_now(
+        change, when=when, proration_date=proration_date, split=split.params if split else {}
+    )
 
 
 def change_quantity(
@@ -84,7 +89,15 @@ def check_units_in_use(subscriber: Any, change: Change) -> None:
             )
 
 
-def _change_now(change: Change, *, when: str, proration_date: int | None) -> Subscription:
+def _change_now(
+    change: Change,
+    *,
+    when: str,
+    proration_date: int | None,
+    split: dict[str, Any] | None = None,
+) -> Subscription:
+    """Where the change waits for the bank's confirmation it is without the new split, which Stripe
+    does not let wait: the fee is then as before."""
     behavior = PRORATION[when]
     params: dict[str, Any] = {
         **change.params,
@@ -94,7 +107,7 @@ def _change_now(change: Change, *, when: str, proration_date: int | None) -> Sub
     if proration_date is not None and behavior != "none":
         params["proration_date"] = proration_date
     try:
-        return write(change.subscription, params, intent="change")
+        return write(change.subscription, {**params, **(split or {})}, intent="change")
     except ActionRequiredError as refusal:
         pending = {**params, "payment_behavior": "pending_if_incomplete"}
         row = settle(change.subscription)

@@ -17,6 +17,7 @@ from ..rules.json_values import flag, integer, mapping, objects, text
 from ..stripe_api import request
 from .changing import change_plan, check_units_in_use
 from .finding import Change, allowed_change, own_subscription
+from .splitting import split_change
 
 SALT = "stripe_billing.preview"
 LONGEST_LIFE = 15 * 60
@@ -64,6 +65,11 @@ def preview_change(
     row = own_subscription(subscriber, subscription=subscription)
     change = allowed_change(row, price=price, quantity=quantity)
     check_units_in_use(subscriber, change)
+<<<<<<< HEAD
+=======
+    split_change(subscriber, change)  # is it another seller's?
+    moment = int(time.time())
+>>>>>>> connect
     answer = request(
         "post",
         "/v1/invoices/create_preview",

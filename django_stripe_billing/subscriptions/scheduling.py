@@ -14,13 +14,21 @@ from ..models import Subscription
 from ..rules.json_values import identifier, integer, mapping, objects
 from ..stripe_api import request
 from .finding import Change, own_subscription
+from .splitting import SplitChange, held_split
 from .writing import key_of, read, settle
 
 
+<<<<<<< HEAD
 def schedule_change(change: Change) -> Subscription:
     """Let the change happen when the paid period is over.
 
     Raises SubscriptionStateError where the subscription ends then, and StripeError.
+=======
+def schedule_change(change: Change, split: SplitChange | None = None) -> Subscription:
+    """Let the change happen when the paid period is over. Raises StripeError.
+
+    Without a split for the new plan, it is split as it is now.
+>>>>>>> connect
     """
     row = change.subscription
     if row.is_ending:
@@ -42,9 +50,15 @@ def schedule_change(change: Change) -> Subscription:
         else item
         for item in items
     ]
+    held = held_split(present)
     phases: list[dict[str, Any]] = [
+<<<<<<< HEAD
         {"items": _known(items), "start_date": start, "end_date": end, **_kept(present)},
+=======
+        {"items": _known(items), "start_date": start, "end_date": end, **held},
+>>>>>>> connect
         {
+            **(held if split is None else split.wanted),
             "items": _known(after),
             "discounts": _discounts(present),
             "duration": {

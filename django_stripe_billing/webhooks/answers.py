@@ -24,6 +24,14 @@ THIN = Result(
     status=Event.Status.IGNORED,
     note="A thin event names its object and does not hold it: give the endpoint snapshot payloads.",
 )
+NOT_ACCEPTED = Result(
+    status=Event.Status.IGNORED,
+    note='The connected account is none of STRIPE_BILLING["CONNECT_ACCOUNTS"].',
+)
+OTHER_MODE = Result(
+    status=Event.Status.IGNORED,
+    note="A test event: a live endpoint is told those of its connected accounts, too.",
+)
 UNREADABLE = Result(status=Event.Status.IGNORED, note="The object lacks its id; nothing to do.")
 
 

@@ -13,13 +13,31 @@ from django.db.models import F
 from django.utils import timezone
 
 from ..conf import settings
+<<<<<<< HEAD
 from ..exceptions import BillingError, StripeObjectMissingError, UnsettledError
+=======
+from ..connect import is_accepted
+from ..exceptions import BillingError, UnsettledError
+>>>>>>> connect
 from ..models import Customer, Event, Invoice, Price, Product, Subscription
 from ..models.mirrored import to_datetime
 from ..rules import json_values
 from ..rules.events import EventSnapshot, Subject, parse_event, without_bearer_values
 from ..stripe_api import fetch_subscription, request, without_secrets
+<<<<<<< HEAD
 from .answers import NOTHING, THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
+=======
+from .answers import (
+    NOT_ACCEPTED,
+    OTHER_MODE,
+    THIN,
+    Fetched,
+    Fetches,
+    NeedsFetch,
+    Result,
+    Wanted,
+)
+>>>>>>> connect
 from .payments import PAYMENT_HANDLERS, fetch_wanted_payment
 from .registry import handlers_for
 from .subjects import SUBJECT_HANDLERS
@@ -69,7 +87,7 @@ def receive(payload: dict[str, Any]) -> Event | None:
     snapshot = parse_event(payload)
     if snapshot is None:
         return None
-    if snapshot.livemode is not settings.livemode:
+    if snapshot.livemode is not settings.livemode and not _is_expected_test(snapshot):
         _reject(snapshot, payload)
         raise WrongModeError(f"{snapshot.id} is of the other mode than the API key.")
     return _process(snapshot, payload, again=False)
@@ -78,7 +96,9 @@ def receive(payload: dict[str, Any]) -> Event | None:
 def process_again(event: Event) -> Event:
     """Process a stored event once more, settled or not; raises what its processing raises."""
     snapshot = parse_event(event.payload)
-    if snapshot is None or snapshot.livemode is not settings.livemode:
+    if snapshot is None or (
+        snapshot.livemode is not settings.livemode and not _is_expected_test(snapshot)
+    ):
         raise WrongModeError(f"{event.stripe_id} is of the other mode than the API key.")
     return _process(snapshot, event.payload, again=True)
 
@@ -123,13 +143,16 @@ def _in_one_transaction(
     snapshot: EventSnapshot, payload: dict[str, Any], fetches: Fetches, *, again: bool
 ) -> Event:
     with transaction.atomic():
-        event, is_new = _insert(snapshot, payload)
+        refusal = _refusal(snapshot)
+        expected = refusal or Result(status=_expected_status(snapshot))
+        event, is_new = _insert(snapshot, payload, expected)
         if not is_new and event.is_settled and not again:
             return event
-        result = _apply(snapshot, fetches)
-        is_as_stored = is_new and result == Result(status=event.status)
+        result = refusal or _apply(snapshot, fetches)
+        is_as_stored = is_new and result == expected
         event.status, event.note, event.error = result.status, result.note, ""
-        _tell(event)
+        if refusal is None:
+            _tell(event)
         if not is_as_stored:
             event.attempts += 0 if is_new else 1
             event.processed_at = timezone.now()
@@ -137,21 +160,37 @@ def _in_one_transaction(
         return event
 
 
-def _insert(snapshot: EventSnapshot, payload: dict[str, Any]) -> tuple[Event, bool]:
+def _refusal(snapshot: EventSnapshot) -> Result | None:
+    """Why an event is kept and not looked at; None for one that is."""
+    if not is_accepted(snapshot.account):
+        return NOT_ACCEPTED
+    return OTHER_MODE if _is_expected_test(snapshot) else None
+
+
+def _is_expected_test(snapshot: EventSnapshot) -> bool:
+    """A live Connect endpoint is told test events, too. https://docs.stripe.com/connect/webhooks"""
+    return bool(snapshot.account) and settings.livemode and snapshot.livemode is False
+
+
+def _insert(
+    snapshot: EventSnapshot, payload: dict[str, Any], expected: Result
+) -> tuple[Event, bool]:
     """The event's row and whether it is new; a known one is locked."""
-    event = _row(snapshot, payload, status=_expected_status(snapshot))
+    event = _row(snapshot, payload, status=expected.status)
+    event.note = expected.note
     event.processed_at = timezone.now()
     try:
         with transaction.atomic():
             event.save(force_insert=True)
     except IntegrityError:
-        return Event.objects.select_for_update().get(stripe_id=snapshot.id), False
+        known = Event.objects.select_for_update()
+        return known.get(account=snapshot.account, stripe_id=snapshot.id), False
     return event, True
 
 
 def _expected_status(snapshot: EventSnapshot) -> str:
     """The status that most events of the type end with, so that most need no second write."""
-    if snapshot.subject is None and not handlers_for(snapshot.type):
+    if snapshot.subject is None and not handlers_for(snapshot.type, account=snapshot.account):
         return Event.Status.IGNORED
     return Event.Status.PROCESSED
 
@@ -169,7 +208,7 @@ def _tell(event: Event) -> None:
     That finds out when one swallowed an error of the database, which would otherwise turn the
     commit into a silent rollback.
     """
-    for handler in handlers_for(event.type):
+    for handler in handlers_for(event.type, account=event.account):
         with transaction.atomic():
             handler(event)
 
@@ -236,6 +275,6 @@ def _record_failure(snapshot: EventSnapshot, payload: dict[str, Any], error: Exc
             row.error = text
             row.save(force_insert=True)
     except IntegrityError:
-        Event.objects.filter(stripe_id=snapshot.id).exclude(
+        Event.objects.filter(account=snapshot.account, stripe_id=snapshot.id).exclude(
             status__in=[Event.Status.PROCESSED, Event.Status.STALE, Event.Status.IGNORED]
         ).update(status=Event.Status.FAILED, error=text, attempts=F("attempts") + 1)

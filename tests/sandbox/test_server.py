@@ -603,3 +603,30 @@ def test_the_pages_of_a_connected_account_are_found(running):
     with engine.on_account("acct_1Connected"):
         assert shop.read(subscription)["cancel_at"]
     assert engine.call("GET", "/v1/subscriptions")["data"] == []
+
+
+def test_the_address_it_was_started_with_hears_of_accounts_under_a_secret_of_their_own():
+    endpoint, engine = Endpoint(), Engine()
+    deliveries = HttpDeliveries(engine, endpoint.url, secret=SECRET, connect_secret="whsec_c")
+    thread = threading.Thread(target=endpoint.serve_forever, args=(0.05,))
+    thread.start()
+    deliveries.start()
+    try:
+        engine.call("POST", "/v1/customers", {})
+        engine.call("POST", "/v1/customers", {}, account="acct_1Seller")
+        assert deliveries.wait(20)
+    finally:
+        deliveries.stop()
+        endpoint.shutdown()
+        endpoint.server_close()
+        thread.join()
+    signed_with = {}
+    for _, signature, body in endpoint.taken:
+        stamp = int(signature.partition(",")[0].removeprefix("t="))
+        [secret] = [
+            secret
+            for secret in (SECRET, "whsec_c")
+            if signature == sign(body, secret=secret, timestamp=stamp)
+        ]
+        signed_with[json.loads(body).get("account")] = secret
+    assert signed_with == {None: SECRET, "acct_1Seller": "whsec_c"}

@@ -8,18 +8,29 @@ from hypothesis import strategies as st
 
 from django_stripe_billing.models import Customer, Entitlement, Event, Product, Subscription
 from tests.mutations import mutations
-from tests.payloads import event, subscription
+from tests.payloads import encoded, event, signed, subscription
 
 from .test_view import post
 
 pytestmark = pytest.mark.django_db
 
+CONNECT_SECRET = "whsec_of_connected_accounts"
 UPDATED = "customer.subscription.updated"
 
 
 @pytest.fixture(autouse=True)
-def stripe(stripe_answers):
+def stripe(stripe_answers, settings):
+    settings.STRIPE_BILLING = {
+        **settings.STRIPE_BILLING,
+        "CONNECT_WEBHOOK_SECRETS": [CONNECT_SECRET],
+        "CONNECT_ACCOUNTS": ["acct_1"],
+    }
     return stripe_answers
+
+
+def post_connected(payload):
+    body = payload if isinstance(payload, bytes) else encoded(payload)
+    return post(body, HTTP_STRIPE_SIGNATURE=signed(body, secret=CONNECT_SECRET))
 
 
 @pytest.mark.parametrize("junk", ["a\0b", "a\ud800b", "\udfff", "\U0001f600", "é" * 9000, 2**70])
@@ -48,12 +59,14 @@ def test_a_body_that_no_database_holds_is_a_400_and_no_row(body):
 
 @pytest.mark.parametrize("account", ["", 5, [], {}, "x" * 65, True])
 def test_an_account_that_cannot_be_read_is_not_taken_for_the_platform(catalog, customer, account):
-    assert post(event(UPDATED, subscription(), account=account)).status_code == 400
+    body = encoded(event(UPDATED, subscription(), account=account))
+    assert post(body).status_code == 400
+    assert post_connected(body).status_code == 400
     assert not Subscription.objects.exists()
 
 
 def test_a_connected_accounts_event_stays_apart_from_the_platforms(catalog, customer):
-    post(event(UPDATED, subscription(), account="acct_1"))
+    post_connected(event(UPDATED, subscription(), account="acct_1"))
     row = Subscription.objects.get()
     assert (row.account, row.customer.account, row.customer.subscriber) == (
         "acct_1",
@@ -61,7 +74,8 @@ def test_a_connected_accounts_event_stays_apart_from_the_platforms(catalog, cust
         None,
     )
     assert not Entitlement.objects.exists()
-    post(event("customer.deleted", {"id": "cus_1", "object": "customer"}, account="acct_1"))
+    gone = {"id": "cus_1", "object": "customer"}
+    post_connected(event("customer.deleted", gone, account="acct_1"))
     customer.refresh_from_db()
     assert not customer.is_deleted
     post(event(UPDATED, subscription()))

@@ -41,6 +41,12 @@ class Command(BaseCommand):
             help='Signs the webhooks; without it the first of STRIPE_BILLING["WEBHOOK_SECRETS"].',
         )
         parser.add_argument(
+            "--connect-secret",
+            default="",
+            help="Signs the webhooks of connected accounts; without it the first of"
+            ' STRIPE_BILLING["CONNECT_WEBHOOK_SECRETS"].',
+        )
+        parser.add_argument(
             "--retry-days",
             type=_days,
             default=RETRY_DAYS,
@@ -75,7 +81,13 @@ class Command(BaseCommand):
                 f" {options['forward_to']!r}."
             )
         engine = self.engine(options)
-        deliveries = HttpDeliveries(engine, options["forward_to"], secret=secret)
+        deliveries = HttpDeliveries(
+            engine,
+            options["forward_to"],
+            secret=secret,
+            connect_secret=options["connect_secret"]
+            or next(iter(settings.connect_webhook_secrets), ""),
+        )
         try:
             server = SandboxServer(engine, deliveries, host=options["host"], port=options["port"])
         except OSError as error:

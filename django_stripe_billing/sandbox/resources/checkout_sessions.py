@@ -10,7 +10,7 @@ from ..lists import created_in, equal, paginate
 from ..periods import DAY, HOUR, MINUTE
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import checkout_lines, payment_intents, setup_intents
+from . import checkout_lines, payment_intents, setup_intents, splits
 from .checkout_session_object import build
 from .metadata import take
 
@@ -40,6 +40,11 @@ def create(call: Call) -> StripeObject:
         checkout_lines.compute(engine, session)
     if params.get("discounts"):
         checkout_lines.set_discount(engine, session, params["discounts"][0])
+    for name, whole in (
+        ("subscription_data", None),
+        ("payment_intent_data", session["amount_total"]),
+    ):
+        splits.check(engine, params.get(name) or {}, at=name, amount=whole)
     if mode == "setup":
         data = {"customer": session["customer"], **(params.get("setup_intent_data") or {})}
         session["setup_intent"] = setup_intents.add(engine, data)["id"]

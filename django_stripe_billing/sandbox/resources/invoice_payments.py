@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..lists import created_in, equal, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import payment_intents
+from . import payment_intents, splits
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -45,6 +45,7 @@ def _add_intent(engine: Engine, invoice: StripeObject) -> StripeObject:
         "currency": invoice["currency"],
         "customer": invoice["customer"],
     }
+    values |= splits.of_invoice(engine, invoice)
     if invoice["parent"] is not None:
         values["setup_future_usage"] = "off_session"
     intent = payment_intents.add(engine, values)

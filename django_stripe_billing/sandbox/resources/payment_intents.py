@@ -8,7 +8,7 @@ from ..errors import SandboxError
 from ..lists import created_in, equal, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import charges, payment_methods, refunds
+from . import charges, payment_methods, refunds, splits
 from .metadata import take
 from .payment_attempts import Outcome as Outcome
 from .payment_attempts import Then, attempt, tell
@@ -79,6 +79,7 @@ def create(call: Call) -> StripeObject:
     _check_amount(params["amount"], params["currency"].lower())
     if params.get("customer"):
         engine.state.get("customer", params["customer"], param="customer", status=400)
+    splits.check(engine, params, amount=params["amount"])
     confirms = params.get("confirm") in {True, "true"}
     if not confirms:
         for name in ("off_session", "return_url", "error_on_requires_action", "mandate_data"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..state import StripeObject
-from . import plan_changes, subscription_items, subscription_schedule_object
+from . import plan_changes, splits, subscription_items, subscription_schedule_object
 from .subscription_endings import UPDATED
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def take_over(subscription: StripeObject, schedule: StripeObject, *, now: int) -
             )
             for item in subscription["items"]["data"]
         ]
+        splits.take(phase, subscription)
 
 
 def enter(engine: Engine, subscription: StripeObject, phase: dict[str, Any]) -> None:
@@ -94,6 +95,7 @@ def enter(engine: Engine, subscription: StripeObject, phase: dict[str, Any]) -> 
         else:
             wanted = plan_changes.plan(engine, subscription, params)
             plan_changes.apply(engine, subscription, wanted)
+        splits.take(subscription, phase)
         if phase["metadata"]:
             subscription["metadata"] = {**subscription["metadata"], **phase["metadata"]}
 

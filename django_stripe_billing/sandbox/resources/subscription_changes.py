@@ -17,6 +17,7 @@ from . import (
     phases,
     plan_changes,
     prorations,
+    splits,
     subscription_items,
 )
 from .metadata import take
@@ -96,6 +97,7 @@ def _check(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
             f" `{subscription['schedule']}`, and updating any cancelation behavior directly is not"
             " allowed. Please update the schedule instead."
         )
+    splits.check(engine, {**{name: subscription[name] for name in splits.NAMES}, **params})
     trial_end = params.get("trial_end")
     if isinstance(trial_end, int) and trial_end <= engine.now:
         raise SandboxError("trial_end must be in the future.", param="trial_end")
@@ -150,6 +152,7 @@ def _take_details(engine: Engine, subscription: StripeObject, params: dict[str, 
     if payments.get("save_default_payment_method"):
         name = "save_default_payment_method"
         subscription["payment_settings"][name] = payments[name]
+    splits.take(subscription, params)
     if "trial_settings" in params:
         subscription["trial_settings"] = params["trial_settings"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError
 from ..periods import DAY
 from ..state import StripeObject
-from . import payment_methods, subscription_items
+from . import payment_methods, splits, subscription_items
 from .metadata import merged
 from .upcoming_invoices import period_end
 
@@ -114,7 +114,7 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         "status": "trialing" if trial_end else "active",
         "status_details": None,
         "test_clock": None,
-        "transfer_data": params.get("transfer_data"),
+        "transfer_data": splits.shown(params.get("transfer_data")),
         "trial_end": trial_end,
         "trial_settings": {"end_behavior": {"missing_payment_method": missing_payer}},
         "trial_start": now if trial_end else None,

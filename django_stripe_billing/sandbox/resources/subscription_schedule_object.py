@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError
 from ..periods import add_intervals
 from ..state import StripeObject
-from . import prices
+from . import prices, splits
 from .metadata import merged
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def _phase(engine: Engine, entry: dict[str, Any], *, start: int, at: str) -> Str
         raise SandboxError(
             f"Missing required param: {at}[items].", code="parameter_missing", param=f"{at}[items]"
         )
+    splits.check(engine, entry, at=at)
     price = engine.state.objects[items[0]["price"]]
     end = entry.get("end_date")
     if not isinstance(end, int):
@@ -107,6 +108,7 @@ def _phase(engine: Engine, entry: dict[str, Any], *, start: int, at: str) -> Str
         proration_behavior=entry.get("proration_behavior", "create_prorations"),
         billing_cycle_anchor=entry.get("billing_cycle_anchor"),
         metadata=merged({}, entry.get("metadata") or {}),
+        split=entry,
     )
 
 
@@ -142,11 +144,13 @@ def phase(
     proration_behavior: str = "create_prorations",
     billing_cycle_anchor: str | None = None,
     metadata: dict[str, str] | None = None,
+    split: dict[str, Any] | None = None,
 ) -> StripeObject:
-    """A phase."""
+    """A phase; `split` is what it says of fee, seller and destination."""
+    held = split or {}
     return {
         "add_invoice_items": [],
-        "application_fee_percent": None,
+        "application_fee_percent": held.get("application_fee_percent"),
         "billing_cycle_anchor": billing_cycle_anchor,
         "billing_thresholds": None,
         "collection_method": None,
@@ -159,9 +163,9 @@ def phase(
         "invoice_settings": None,
         "items": items,
         "metadata": metadata or {},
-        "on_behalf_of": None,
+        "on_behalf_of": held.get("on_behalf_of"),
         "proration_behavior": proration_behavior,
         "start_date": start,
-        "transfer_data": None,
+        "transfer_data": splits.shown(held.get("transfer_data")),
         "trial_end": None,
     }

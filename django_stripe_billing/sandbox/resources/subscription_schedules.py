@@ -13,7 +13,7 @@ from ..lists import created_in, equal, is_shown, paginate
 from ..periods import DAY
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import lifecycle, phases, subscription_schedule_object, subscriptions
+from . import lifecycle, phases, splits, subscription_schedule_object, subscriptions
 from .metadata import take
 from .subscription_endings import TERMINAL, UPDATED, end
 
@@ -78,6 +78,7 @@ def _start(engine: Engine, schedule: StripeObject) -> None:
                 | ({} if item["quantity"] is None else {"quantity": item["quantity"]})
                 for item in first["items"]
             ],
+            **splits.of_phase(first),
         },
         is_scheduled=True,
     )
@@ -133,6 +134,7 @@ def _from_subscription(call: Call) -> StripeObject:
         currency=subscription["currency"],
         start=min(item["current_period_start"] for item in items),
         end=subscription["cancel_at"] or min(item["current_period_end"] for item in items),
+        split=subscription,
     )
     schedule = subscription_schedule_object.build(engine, subscription["customer"], [phase], params)
     schedule["billing_mode"] = dict(subscription["billing_mode"])
@@ -181,6 +183,9 @@ def _follow(engine: Engine, schedule: StripeObject, proration_behavior: str | No
     if held != {(item["price"], item["quantity"]) for item in phase["items"]}:
         behavior = proration_behavior or phase["proration_behavior"]
         phases.enter(engine, subscription, {**phase, "proration_behavior": behavior})
+    else:
+        with engine.changing(subscription, UPDATED):
+            splits.take(subscription, phase)
     _plan_end(engine, schedule, subscription)
     lifecycle.schedule(engine, subscription)
 

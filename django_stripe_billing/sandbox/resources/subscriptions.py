@@ -20,6 +20,7 @@ from . import (
     invoices,
     lifecycle,
     payment_methods,
+    splits,
     subscription_items,
     subscription_object,
     test_clocks,
@@ -167,6 +168,7 @@ def _check(engine: Engine, params: dict[str, Any], customer_id: str) -> None:
         raise SandboxError(
             f"A subscription has at most {subscription_items.MOST} items.", param="items"
         )
+    splits.check(engine, params)
     if "trial_period_days" in params and "trial_end" in params:
         raise SandboxError("You may only specify one of trial_end and trial_period_days.")
     if params.get("collection_method") == "send_invoice" and params.get("days_until_due") is None:
