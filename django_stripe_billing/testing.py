@@ -6,15 +6,14 @@ In your conftest.py: `pytest_plugins = ["django_stripe_billing.testing"]`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import Client, override_settings
+from django.test import Client
 from django.urls import reverse
 
-from .conf import settings
+from .conf import settings as billing_settings
 from .sandbox import Engine, Mailbox, ManualClock
 from .stripe_api import CallableHTTPClient
 
@@ -80,16 +79,18 @@ class StripeSandbox:
 
 
 @pytest.fixture
-def stripe_sandbox() -> Iterator[StripeSandbox]:
-    """Stripe's sandbox in process, set as the project's Stripe for the test."""
+def stripe_sandbox(settings: Any) -> StripeSandbox:
+    """Stripe's sandbox in process, set as the project's Stripe for the test.
+
+    Through pytest-django's `settings`, so that what a test changes besides is restored in order.
+    """
     sandbox = StripeSandbox()
-    overridden = {
-        **getattr(django_settings, "STRIPE_BILLING", {}),
+    settings.STRIPE_BILLING = {
+        **getattr(settings, "STRIPE_BILLING", {}),
         "API_KEY": "sk_test_stripe_sandbox",
         "API_BASE": "",
-        "WEBHOOK_SECRETS": [SECRET, *settings.webhook_secrets],
-        "CONNECT_WEBHOOK_SECRETS": [CONNECT_SECRET, *settings.connect_webhook_secrets],
+        "WEBHOOK_SECRETS": [SECRET, *billing_settings.webhook_secrets],
+        "CONNECT_WEBHOOK_SECRETS": [CONNECT_SECRET, *billing_settings.connect_webhook_secrets],
         "HTTP_CLIENT": CallableHTTPClient(sandbox.engine.handle),
     }
-    with override_settings(STRIPE_BILLING=overridden):
-        yield sandbox
+    return sandbox

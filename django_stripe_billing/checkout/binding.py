@@ -82,14 +82,8 @@ def _find(customer: Customer) -> tuple[CustomerSnapshot, Interval] | None:
 
     Our own metadata on a customer is trusted here: nobody but the holder of the key can set it.
     """
-<<<<<<< HEAD
     age = int((timezone.now() - customer.created_at + CLOCKS_DIFFER).total_seconds())
-    for page in pages("/v1/customers"):
-=======
-    since = int((customer.created_at - CLOCKS_DIFFER).timestamp())
-    params = {"created": {"gte": since}}
-    for page in pages("/v1/customers", params, account=customer.account):
->>>>>>> connect
+    for page in pages("/v1/customers", account=customer.account):
         for row in page.rows:
             if (second(row.get("created")) or 0) < page.interval.low - age:
                 return None

@@ -65,11 +65,7 @@ def preview_change(
     row = own_subscription(subscriber, subscription=subscription)
     change = allowed_change(row, price=price, quantity=quantity)
     check_units_in_use(subscriber, change)
-<<<<<<< HEAD
-=======
     split_change(subscriber, change)  # is it another seller's?
-    moment = int(time.time())
->>>>>>> connect
     answer = request(
         "post",
         "/v1/invoices/create_preview",

@@ -18,17 +18,11 @@ from .splitting import SplitChange, held_split
 from .writing import key_of, read, settle
 
 
-<<<<<<< HEAD
-def schedule_change(change: Change) -> Subscription:
+def schedule_change(change: Change, split: SplitChange | None = None) -> Subscription:
     """Let the change happen when the paid period is over.
 
-    Raises SubscriptionStateError where the subscription ends then, and StripeError.
-=======
-def schedule_change(change: Change, split: SplitChange | None = None) -> Subscription:
-    """Let the change happen when the paid period is over. Raises StripeError.
-
-    Without a split for the new plan, it is split as it is now.
->>>>>>> connect
+    Without a split for the new plan, it is split as it is now. Raises SubscriptionStateError where
+    the subscription ends then, and StripeError.
     """
     row = change.subscription
     if row.is_ending:
@@ -52,11 +46,13 @@ def schedule_change(change: Change, split: SplitChange | None = None) -> Subscri
     ]
     held = held_split(present)
     phases: list[dict[str, Any]] = [
-<<<<<<< HEAD
-        {"items": _known(items), "start_date": start, "end_date": end, **_kept(present)},
-=======
-        {"items": _known(items), "start_date": start, "end_date": end, **held},
->>>>>>> connect
+        {
+            "items": _known(items),
+            "start_date": start,
+            "end_date": end,
+            **_kept(present),
+            **held,
+        },
         {
             **(held if split is None else split.wanted),
             "items": _known(after),

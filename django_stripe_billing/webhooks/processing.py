@@ -13,22 +13,16 @@ from django.db.models import F
 from django.utils import timezone
 
 from ..conf import settings
-<<<<<<< HEAD
-from ..exceptions import BillingError, StripeObjectMissingError, UnsettledError
-=======
 from ..connect import is_accepted
-from ..exceptions import BillingError, UnsettledError
->>>>>>> connect
+from ..exceptions import BillingError, StripeObjectMissingError, UnsettledError
 from ..models import Customer, Event, Invoice, Price, Product, Subscription
 from ..models.mirrored import to_datetime
 from ..rules import json_values
 from ..rules.events import EventSnapshot, Subject, parse_event, without_bearer_values
 from ..stripe_api import fetch_subscription, request, without_secrets
-<<<<<<< HEAD
-from .answers import NOTHING, THIN, Fetched, Fetches, NeedsFetch, Result, Wanted
-=======
 from .answers import (
     NOT_ACCEPTED,
+    NOTHING,
     OTHER_MODE,
     THIN,
     Fetched,
@@ -37,7 +31,6 @@ from .answers import (
     Result,
     Wanted,
 )
->>>>>>> connect
 from .payments import PAYMENT_HANDLERS, fetch_wanted_payment
 from .registry import handlers_for
 from .subjects import SUBJECT_HANDLERS
