@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from tests.shop import DAY, Shop
 
-from .life import Life
+from .life import Life, SharedClock, TestClock
 
 
 class YearlyShop(Shop):
@@ -39,11 +39,15 @@ def shop(db, stripe_sandbox):
     return YearlyShop(stripe_sandbox)
 
 
-@pytest.fixture
-def life(shop, subscriber, user, client, settings, monkeypatch):
+@pytest.fixture(params=["everybody's clock", "a test clock"])
+def life(shop, subscriber, user, client, settings, monkeypatch, request):
     """Ada's, who is signed in for all those years."""
     settings.SESSION_COOKIE_AGE = 10 * 365 * DAY
-    found = Life(shop, subscriber, client)
+    if request.param == "a test clock":
+        clock = TestClock(shop, subscriber)
+    else:
+        clock = SharedClock(shop.sandbox)
+    found = Life(shop, subscriber, client, clock)
     monkeypatch.setattr(timezone, "now", lambda: found.now)
     monkeypatch.setattr(
         "django_stripe_billing.subscriptions.previewing.time.time",

@@ -4,11 +4,11 @@ import random
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
 
 from django_stripe_billing.access import dunning_of
 from django_stripe_billing.dunning import retry_payment
 from django_stripe_billing.exceptions import PaymentDeclinedError
+from django_stripe_billing.reconcile import reconcile
 from django_stripe_billing.subscriptions import (
     accept_preview,
     cancel,
@@ -23,17 +23,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LEEWAY, GRACE = timedelta(days=3), timedelta(days=7)
 
 
-def in_order(sandbox):
-    assert set(sandbox.deliver()) <= {200}
+def in_order(life):
+    assert set(life.sandbox.deliver()) <= {200}
 
 
-def shuffled_and_doubled(sandbox):
-    assert set(sandbox.deliver(shuffle=random.Random(4), copies=2)) <= {200}
+def shuffled_and_doubled(life):
+    assert set(life.sandbox.deliver(shuffle=random.Random(4), copies=2)) <= {200}
 
 
-def never(sandbox):
-    sandbox.drop()
-    call_command("reconcile_entitlements", "--apply", verbosity=0)
+def never(life):
+    life.sandbox.drop()
+    assert reconcile(apply=True, **life.reach).exit_code == 0
 
 
 def years_after(moment, years):
@@ -45,7 +45,7 @@ def years_after(moment, years):
 
 @pytest.mark.parametrize("arrive", [in_order, shuffled_and_doubled, never])
 def test_three_years_of_a_customer(life, shop, subscriber, arrive):
-    life.deliver = lambda: arrive(life.sandbox)
+    life.deliver = lambda: arrive(life)
     shop.sandbox.engine.end_of_dunning = "past_due"
     life.checked()
     assert life.has()
@@ -133,8 +133,9 @@ def test_three_years_of_a_customer(life, shop, subscriber, arrive):
     assert dunning_of(subscriber) is None
     assert life.has(seats=10, until=years_after(anchor, 3) + LEEWAY, export=True)
 
-    # A pause of a month; then a new year begins, and is paid
+    # A pause of a month; then a new year begins, and is paid, less what was left of the old one
     life.pass_time(days=50)
+    left = (years_after(anchor, 3) - life.now) / (years_after(anchor, 3) - years_after(anchor, 2))
     pause(subscriber)
     life.checked()
     life.told()
@@ -143,6 +144,7 @@ def test_three_years_of_a_customer(life, shop, subscriber, arrive):
     life.told()
     assert life.has(export=True)
     unpause(subscriber)
+    assert abs(life.invoice["amount_paid"] - 2 * 20_000 * (1 - left)) <= 1
     life.checked()
     life.told()
     anchor = life.now
