@@ -1,6 +1,7 @@
 """Three years of a customer, from the trial to coming back, whatever becomes of the events."""
 
 import random
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from django_stripe_billing.access import dunning_of
 from django_stripe_billing.dunning import retry_payment
 from django_stripe_billing.exceptions import PaymentDeclinedError
+from django_stripe_billing.models import EmailMessage
 from django_stripe_billing.reconcile import reconcile
 from django_stripe_billing.subscriptions import (
     accept_preview,
@@ -21,6 +23,13 @@ from django_stripe_billing.subscriptions import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LEEWAY, GRACE = timedelta(days=3), timedelta(days=7)
+LETTERS = {
+    "receipt": 8,
+    "trial_ending": 1,
+    "renewal_coming": 3,
+    "payment_failed": 4,  # at the renewal, and after 3, 5 and 7 days
+    "subscription_ended": 1,
+}
 
 
 def in_order(life):
@@ -176,6 +185,8 @@ def test_three_years_of_a_customer(life, shop, subscriber, arrive):
     assert life.subscription["status"] == "active"
     assert life.invoice["amount_paid"] == 9_000
     assert life.has(seats=3, until=years_after(life.now, 1) + LEEWAY)
+    if arrive is in_order:
+        assert Counter(EmailMessage.objects.values_list("kind", flat=True)) == LETTERS
 
 
 def _intent(shop, life):
