@@ -15,6 +15,7 @@ from django.utils import timezone
 from ..conf import settings
 from ..exceptions import (
     AlreadySubscribedError,
+    CurrencyMismatchError,
     StripeError,
     StripeObjectMissingError,
     StripeUnavailableError,
@@ -55,8 +56,9 @@ def start_checkout(
 
     `price` is a lookup key or a Stripe id, `quantity` a number or its digits. Whoever asks again
     while a session is open gets that session. Raises PriceNotSoldError, QuantityError,
-    AlreadySubscribedError when they have a live subscription to the product, AlreadyOwnedError when
-    they have bought it for good, and StripeError.
+    AlreadySubscribedError when they have a live subscription to the product, CurrencyMismatchError
+    when they have one in another currency, AlreadyOwnedError when they have bought it for good, and
+    StripeError.
     https://docs.stripe.com/api/checkout/sessions/create
     """
     sold = find_price(price)
@@ -99,6 +101,12 @@ def _refuse_second_subscription(customer: Customer, price: Price) -> None:
     live = customer.subscriptions.exclude(status__in=ENDED_STATUSES)
     if live.filter(items__product_id=price.product.stripe_id).exists():
         raise AlreadySubscribedError(f"{customer} has a subscription to {price.product}.")
+    other = live.exclude(currency__in=["", price.currency]).first()
+    if other is not None:
+        raise CurrencyMismatchError(
+            f"The price is in {price.currency.upper()}, and what you subscribe to already is in"
+            f" {other.currency.upper()}: Stripe allows one currency at a time."
+        )
 
 
 def _claim(customer: Customer, price: Price, quantity: int) -> tuple[CheckoutSession, bool]:
