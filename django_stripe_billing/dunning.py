@@ -22,7 +22,7 @@ from .rules.ordering import Verdict
 from .stripe_api import Answer, request
 from .sync import Cause, InvoiceReading, apply_invoice, sync_invoice, sync_subscription
 
-__all__ = ["Dunning", "dunning_of", "retry_payment"]
+__all__ = ["Dunning", "dunning_of", "pay_invoice", "retry_payment"]
 
 logger = logging.getLogger("django_stripe_billing.dunning")
 
@@ -51,7 +51,13 @@ def retry_payment(subscriber: Any) -> Invoice:
     invoice = _oldest_open(subscriber)
     if invoice is None:
         raise NothingToPayError("There is no open invoice.")
-    cause = Cause(kind="person", id=f"{subscriber._meta.label}:{subscriber.pk}")
+    return pay_invoice(
+        invoice, cause=Cause(kind="person", id=f"{subscriber._meta.label}:{subscriber.pk}")
+    )
+
+
+def pay_invoice(invoice: Invoice, *, cause: Cause) -> Invoice:
+    """Charge an open invoice now, and store what comes of it; raises as `retry_payment` does."""
     try:
         answer = _pay(invoice)
     except StripeError as error:
