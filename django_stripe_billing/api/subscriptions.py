@@ -61,7 +61,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
     token = serializers.CharField(required=False, max_length=2000)
     price = serializers.CharField(required=False, max_length=255)
-    quantity = serializers.IntegerField(required=False, min_value=1)
+    quantity = serializers.IntegerField(required=False)
     when = serializers.ChoiceField(
         choices=["now", "now_without_proration", "period_end"], default="now"
     )

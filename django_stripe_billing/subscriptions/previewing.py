@@ -18,6 +18,7 @@ from ..rules.json_values import flag, integer, mapping, objects, text
 from ..stripe_api import request
 from .changing import change_plan, check_units_in_use
 from .finding import Change, allowed_change, own_subscription
+from .writing import ended_is_not_found
 
 SALT = "stripe_billing.preview"
 LONGEST_LIFE = 15 * 60
@@ -66,19 +67,16 @@ def preview_change(
     change = allowed_change(row, price=price, quantity=quantity)
     check_units_in_use(subscriber, change)
     moment = int(time.time())
-    answer = request(
-        "post",
-        "/v1/invoices/create_preview",
-        {
-            "subscription": row.stripe_id,
-            "subscription_details": {
-                "items": [change.params],
-                "proration_behavior": "always_invoice",
-                "proration_date": moment,
-            },
+    params = {
+        "subscription": row.stripe_id,
+        "subscription_details": {
+            "items": [change.params],
+            "proration_behavior": "always_invoice",
+            "proration_date": moment,
         },
-        account=row.account,
-    )
+    }
+    with ended_is_not_found(row):
+        answer = request("post", "/v1/invoices/create_preview", params, account=row.account)
     return _preview(change, answer.data, moment, subscriber=subscriber)
 
 

@@ -13,13 +13,15 @@ from ..models import Subscription
 from ..rules.json_values import identifier, integer, mapping, objects
 from ..stripe_api import request
 from .finding import Change, own_subscription
-from .writing import key_of, read, settle
+from .writing import ended_is_not_found, key_of, read, settle
 
 
 def schedule_change(change: Change) -> Subscription:
-    """Let the change happen when the paid period is over. Raises StripeError."""
+    """Let the change happen when the paid period is over. Raises SubscriptionNotFoundError where it
+    has ended and nobody told us, and StripeError."""
     row = change.subscription
-    schedule = _open_schedule(row)
+    with ended_is_not_found(row):
+        schedule = _open_schedule(row)
     present = mapping(next(iter(objects(schedule.get("phases"))), {}))
     start, end = integer(present.get("start_date")), integer(present.get("end_date"))
     if start is None or end is None:

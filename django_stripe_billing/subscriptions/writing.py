@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from ..exceptions import StripeError, StripeUnavailableError
+from ..exceptions import (
+    BillingError,
+    StripeError,
+    StripeUnavailableError,
+    SubscriptionNotFoundError,
+)
 from ..models import Subscription
 from ..rules.ordering import Verdict
-from ..rules.snapshots import parse_subscription
+from ..rules.snapshots import ENDED_STATUSES, parse_subscription
 from ..stripe_api import Answer, fetch_subscription, request
 from ..sync import Cause, SubscriptionReading, apply_subscriptions, sync_subscription
 from .declining import declined
+
+REFUSED = frozenset({400, 404})
+"""Stripe does not do that to an object in this state, or does not know it."""
 
 
 def cause_of(subscription: Subscription) -> Cause:
@@ -53,21 +63,23 @@ def write(
 ) -> Subscription:
     """POST to the subscription, or DELETE it, and apply what it is then; its row, read anew.
 
-    Raises PaymentDeclinedError, ActionRequiredError and other StripeErrors. After a call that was
+    Raises SubscriptionNotFoundError where it has ended and nobody told us, PaymentDeclinedError,
+    ActionRequiredError and other StripeErrors. After a call that was
     not answered the subscription is read again, so that the row says what came of it.
     """
     path = path_of(subscription, action)
     try:
-        if is_deletion:
-            answer = request("delete", path, params, account=subscription.account)
-        else:
-            answer = request(
-                "post",
-                path,
-                params,
-                account=subscription.account,
-                idempotency_key=key_of(subscription, intent, params),
-            )
+        with ended_is_not_found(subscription):
+            if is_deletion:
+                answer = request("delete", path, params, account=subscription.account)
+            else:
+                answer = request(
+                    "post",
+                    path,
+                    params,
+                    account=subscription.account,
+                    idempotency_key=key_of(subscription, intent, params),
+                )
     except StripeUnavailableError as error:
         if error.status:  # Stripe repeats a 5xx for its key: a row read anew makes another one
             settle(subscription)
@@ -75,6 +87,27 @@ def write(
     except StripeError as error:
         raise declined(error) from None
     return take(subscription, answer)
+
+
+@contextmanager
+def ended_is_not_found(subscription: Subscription) -> Iterator[None]:
+    """Raise SubscriptionNotFoundError where Stripe refuses because the subscription has ended, and
+    the webhook did not arrive; it is applied then. Other refusals pass as they are."""
+    try:
+        yield
+    except StripeError as error:
+        if error.status not in REFUSED or not _has_ended(subscription):
+            raise
+    else:
+        return
+    raise SubscriptionNotFoundError("The subscription has ended.")
+
+
+def _has_ended(subscription: Subscription) -> bool:
+    try:
+        return settle(subscription).status in ENDED_STATUSES
+    except BillingError:  # Stripe's first answer says more than this one
+        return False
 
 
 def take(subscription: Subscription, answer: Answer) -> Subscription:
