@@ -18,7 +18,7 @@ from ..rules.json_values import flag, integer, mapping, objects, text
 from ..stripe_api import request
 from .changing import change_plan, check_units_in_use
 from .finding import Change, allowed_change, own_subscription
-from .writing import ended_is_not_found
+from .writing import failures_settled
 
 SALT = "stripe_billing.preview"
 LONGEST_LIFE = 15 * 60
@@ -75,7 +75,7 @@ def preview_change(
             "proration_date": moment,
         },
     }
-    with ended_is_not_found(row):
+    with failures_settled(row):
         answer = request("post", "/v1/invoices/create_preview", params, account=row.account)
     return _preview(change, answer.data, moment, subscriber=subscriber)
 

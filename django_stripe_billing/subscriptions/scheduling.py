@@ -13,15 +13,21 @@ from ..models import Subscription
 from ..rules.json_values import identifier, integer, mapping, objects
 from ..stripe_api import request
 from .finding import Change, own_subscription
-from .writing import ended_is_not_found, key_of, read, settle
+from .writing import failures_settled, key_of, read, settle
 
 
 def schedule_change(change: Change) -> Subscription:
     """Let the change happen when the paid period is over. Raises SubscriptionNotFoundError where it
     has ended and nobody told us, and StripeError."""
     row = change.subscription
-    with ended_is_not_found(row):
-        schedule = _open_schedule(row)
+    with failures_settled(row):
+        _schedule(change)
+    return settle(row)
+
+
+def _schedule(change: Change) -> None:
+    row = change.subscription
+    schedule = _open_schedule(row)
     present = mapping(next(iter(objects(schedule.get("phases"))), {}))
     start, end = integer(present.get("start_date")), integer(present.get("end_date"))
     if start is None or end is None:
@@ -55,7 +61,6 @@ def schedule_change(change: Change) -> Subscription:
         account=row.account,
         idempotency_key=key_of(row, "schedule", params),
     )
-    return settle(row)
 
 
 def withdraw_scheduled_change(subscriber: Any, *, subscription: str = "") -> Subscription:
@@ -71,12 +76,13 @@ def withdraw_scheduled_change(subscriber: Any, *, subscription: str = "") -> Sub
 
 def withdraw_schedule(row: Subscription, schedule_id: str) -> None:
     """Release a schedule: the subscription goes on as it is. Raises StripeError."""
-    request(
-        "post",
-        f"{_path(schedule_id)}/release",
-        account=row.account,
-        idempotency_key=key_of(row, "release", {"schedule": schedule_id}),
-    )
+    with failures_settled(row):
+        request(
+            "post",
+            f"{_path(schedule_id)}/release",
+            account=row.account,
+            idempotency_key=key_of(row, "release", {"schedule": schedule_id}),
+        )
 
 
 def scheduled_price(schedule: dict[str, Any], *, now: int) -> str:

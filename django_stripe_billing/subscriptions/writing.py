@@ -69,7 +69,7 @@ def write(
     """
     path = path_of(subscription, action)
     try:
-        with ended_is_not_found(subscription):
+        with failures_settled(subscription):
             if is_deletion:
                 answer = request("delete", path, params, account=subscription.account)
             else:
@@ -80,21 +80,24 @@ def write(
                     account=subscription.account,
                     idempotency_key=key_of(subscription, intent, params),
                 )
-    except StripeUnavailableError as error:
-        if error.status:  # Stripe repeats a 5xx for its key: a row read anew makes another one
-            settle(subscription)
-        raise
     except StripeError as error:
         raise declined(error) from None
     return take(subscription, answer)
 
 
 @contextmanager
-def ended_is_not_found(subscription: Subscription) -> Iterator[None]:
-    """Raise SubscriptionNotFoundError where Stripe refuses because the subscription has ended, and
-    the webhook did not arrive; it is applied then. Other refusals pass as they are."""
+def failures_settled(subscription: Subscription) -> Iterator[None]:
+    """Read the subscription anew where a call about it fails; the failure passes as it is.
+
+    But where Stripe refuses because it has ended, and no webhook told us: that raises
+    SubscriptionNotFoundError.
+    """
     try:
         yield
+    except StripeUnavailableError as error:
+        if error.status:  # Stripe repeats a 5xx for its key: a row read anew makes another one
+            settle(subscription)
+        raise
     except StripeError as error:
         if error.status not in REFUSED or not _has_ended(subscription):
             raise
