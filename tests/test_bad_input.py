@@ -136,17 +136,17 @@ WISHES = [
 ]
 
 
-@pytest.mark.parametrize("when", ["now", "now_without_proration", "period_end"])
 @pytest.mark.parametrize(("wish", "answer"), WISHES)
-def test_a_change_that_can_not_be(offers, row, world, subscriber, wish, answer, when):
+def test_a_change_that_can_not_be(offers, row, world, subscriber, wish, answer):
     error, status, code = answer
     before, asked = world.everything(), len(world.sandbox.engine.requests)
-    with pytest.raises(error) as refusal:
-        change(subscriber, **wish, when=when)
-    assert str(refusal.value)
+    for when in ("now", "now_without_proration", "period_end"):
+        with pytest.raises(error) as refusal:
+            change(subscriber, **wish, when=when)
+        assert str(refusal.value)
+        assert world.api("subscription", {**wish, "when": when}) == (status, code)
     with pytest.raises(error):
         subscriptions.preview_change(subscriber, **wish)
-    assert world.api("subscription", {**wish, "when": when}) == (status, code)
     assert world.api("preview", wish) == (status, code)
     assert world.everything() == before
     assert len(world.sandbox.engine.requests) == asked
@@ -212,14 +212,14 @@ ENDPOINTS = {
 }
 
 
-@pytest.mark.parametrize("act", ACTS)
-def test_an_ended_subscription_is_none(row, world, subscriber, act):
+def test_an_ended_subscription_is_none(row, world, subscriber):
     subscriptions.cancel(subscriber, when="now")
     world.sandbox.deliver()
     before = world.everything()
-    for which in ({}, {"subscription": row.stripe_id}):
-        with pytest.raises(exceptions.SubscriptionNotFoundError):
-            ACTS[act](subscriber, **which)
+    for act in ACTS.values():
+        for which in ({}, {"subscription": row.stripe_id}):
+            with pytest.raises(exceptions.SubscriptionNotFoundError):
+                act(subscriber, **which)
     for name, data in ENDPOINTS.items():
         assert world.api(name, data) == (404, "no_subscription")
     assert world.everything() == before
@@ -239,15 +239,15 @@ def test_one_that_ended_at_stripe_unheard_of_is_found_out(shop, row, world, subs
     assert reconcile().drift == []
 
 
-@pytest.mark.parametrize("act", ACTS)
-def test_somebody_elses_is_answered_like_none(shop, row, world, subscriber, other_subscriber, act):
+def test_somebody_elses_is_answered_like_none(shop, row, world, subscriber, other_subscriber):
     shop.bind(other_subscriber)
     stranger = Client()
     stranger.force_login(type(world.request.user).objects.get(username="eve"))
     world.client = stranger
     before = world.everything()
-    with pytest.raises(exceptions.SubscriptionNotFoundError):
-        ACTS[act](other_subscriber, subscription=row.stripe_id)
+    for act in ACTS.values():
+        with pytest.raises(exceptions.SubscriptionNotFoundError):
+            act(other_subscriber, subscription=row.stripe_id)
     for name, data in ENDPOINTS.items():
         wish = {**data, "subscription": row.stripe_id}
         assert world.api(name, wish) == (404, "no_subscription")
