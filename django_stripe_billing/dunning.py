@@ -22,19 +22,20 @@ from .rules.ordering import Verdict
 from .stripe_api import Answer, request
 from .sync import Cause, InvoiceReading, apply_invoice, sync_invoice, sync_subscription
 
-__all__ = ["Dunning", "dunning_of", "retry_payment"]
+__all__ = ["Dunning", "dunning_of", "pay_invoice", "retry_payment"]
 
 logger = logging.getLogger("django_stripe_billing.dunning")
 
-REQUIRES_ACTION = frozenset(
-    {
-        "authentication_required",
-        "invoice_payment_intent_requires_action",
-        "payment_intent_action_required",
-        "subscription_payment_intent_requires_action",
-    }
-)
-"""Codes with which Stripe says that the payer must confirm. https://docs.stripe.com/error-codes"""
+CONFIRM = "The bank wants this payment to be confirmed."
+ACTIONS = {
+    "authentication_required": CONFIRM,
+    "invoice_payment_intent_requires_action": CONFIRM,
+    "payment_intent_action_required": CONFIRM,
+    "subscription_payment_intent_requires_action": CONFIRM,
+    "missing": "There is no card on file: pay on Stripe's page.",
+}
+"""Codes with which Stripe says that the payer must do something on the invoice's page.
+https://docs.stripe.com/error-codes"""
 
 NOT_REMEMBERED = frozenset({0, 409, 429})
 """Answers, or none, that Stripe does not repeat for an idempotency key: the key is used again."""
@@ -51,7 +52,13 @@ def retry_payment(subscriber: Any) -> Invoice:
     invoice = _oldest_open(subscriber)
     if invoice is None:
         raise NothingToPayError("There is no open invoice.")
-    cause = Cause(kind="person", id=f"{subscriber._meta.label}:{subscriber.pk}")
+    return pay_invoice(
+        invoice, cause=Cause(kind="person", id=f"{subscriber._meta.label}:{subscriber.pk}")
+    )
+
+
+def pay_invoice(invoice: Invoice, *, cause: Cause) -> Invoice:
+    """Charge an open invoice now, and store what comes of it; raises as `retry_payment` does."""
     try:
         answer = _pay(invoice)
     except StripeError as error:
@@ -93,9 +100,9 @@ def _pay(invoice: Invoice) -> Answer:
     else:
         _take_next_key(invoice)
         return answer
-    if failure.code in REQUIRES_ACTION:
+    if failure.code in ACTIONS:
         raise ActionRequiredError(
-            "The bank wants this payment to be confirmed.",
+            ACTIONS[failure.code],
             hosted_url=invoice.hosted_invoice_url,
             code=failure.code,
             status=failure.status,

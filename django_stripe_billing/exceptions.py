@@ -103,7 +103,7 @@ class QuantityInUseError(QuantityError):
 
 
 class CurrencyMismatchError(BadRequest):
-    """A subscription keeps its currency."""
+    """A subscription keeps its currency, and a customer has one for all of theirs at a time."""
 
 
 class NothingToChangeError(BadRequest):

@@ -302,10 +302,21 @@ def _reason(code: str) -> str:
 def _past(row: Entitlement) -> str:
     if row.source_kind == SourceKind.PAYMENT:
         return ": the days that were bought are over."
-    return (
-        ", and no renewal was heard of since. If Stripe shows it as paid, a webhook was lost: use"
-        ' "Sync from Stripe", or run manage.py reconcile_entitlements.'
-    )
+    return _PAST.get(row.reason, _UNRENEWED)
+
+
+_PAST = {
+    "past_due_grace": (
+        ": the last payment failed, and the grace period is over. Access is back when it is paid."
+    ),
+    "cancel_at": ": the subscription was set to end then.",
+    "period_end": ": the subscription was set to end with its period.",
+    "feature_removed": ": the feature was taken off the product; the period that had it is over.",
+}
+_UNRENEWED = (
+    ", and no renewal was heard of since. If Stripe shows it as paid, a webhook was lost: use"
+    ' "Sync from Stripe", or run manage.py reconcile_entitlements.'
+)
 
 
 def _until(moment: datetime | None) -> str:

@@ -65,7 +65,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
     token = serializers.CharField(required=False, max_length=2000)
     price = serializers.CharField(required=False, max_length=255)
-    quantity = serializers.IntegerField(required=False, min_value=1)
+    quantity = serializers.IntegerField(required=False)
     when = serializers.ChoiceField(choices=["now", "period_end"], default="now")
     subscription = serializers.CharField(required=False, max_length=255)
 

@@ -17,6 +17,7 @@ from ..connect import is_accepted, split_of
 from ..exceptions import (
     AlreadySubscribedError,
     ConnectError,
+    CurrencyMismatchError,
     StripeError,
     StripeObjectMissingError,
     StripeUnavailableError,
@@ -60,7 +61,8 @@ def start_checkout(
     take it from your own rows, never from the request. Whoever asks again
     while a session is open gets that session, unless the split of the money (the CONNECT hook's)
     has changed. Raises PriceNotSoldError, QuantityError, AlreadySubscribedError when they have a
-    live subscription to the product, AlreadyOwnedError when they have bought it for good,
+    live subscription to the product, CurrencyMismatchError when they have one in another currency,
+    AlreadyOwnedError when they have bought it for good,
     ConnectError for a split that Stripe would refuse, or an account that is not listened to, and
     StripeError.
     https://docs.stripe.com/api/checkout/sessions/create
@@ -108,6 +110,12 @@ def _refuse_second_subscription(customer: Customer, price: Price) -> None:
     live = customer.subscriptions.exclude(status__in=ENDED_STATUSES)
     if live.filter(items__product_id=price.product.stripe_id).exists():
         raise AlreadySubscribedError(f"{customer} has a subscription to {price.product}.")
+    other = live.exclude(currency__in=["", price.currency]).first()
+    if other is not None:
+        raise CurrencyMismatchError(
+            f"The price is in {price.currency.upper()}, and what you subscribe to already is in"
+            f" {other.currency.upper()}: Stripe allows one currency at a time."
+        )
 
 
 def _claim(

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from ..models import Customer, EmailMessage, Invoice, Subscription
+from ..models import Customer, EmailMessage, Invoice, Payment, Subscription
 from .rendering import context_of, render
 from .wishes import is_wanted, may_be_wanted, recipient_of_choice
 
@@ -34,6 +34,7 @@ def write_email(
     key: str,
     customer: Customer,
     invoice: Invoice | None = None,
+    payment: Payment | None = None,
     subscription: Subscription | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
@@ -51,6 +52,7 @@ def write_email(
         account=customer.account,
         customer=customer,
         invoice=invoice,
+        payment=payment,
         subscription=subscription,
         facts=dict(facts or {}),
     )
@@ -71,7 +73,7 @@ def send_email(pk: int, *, again: bool = False) -> str:
     claimed = rows if again else rows.filter(status__in=[Status.WAITING, Status.FAILED])
     if not claimed.update(status=Status.SENDING, attempts=F("attempts") + 1):
         return str(rows.values_list("status", flat=True).first() or "")
-    row = rows.select_related("customer__subscriber", "invoice", "subscription").get()
+    row = rows.select_related("customer__subscriber", "invoice", "payment", "subscription").get()
     try:
         row.status, row.error = _send(row), ""
     except Exception as error:  # templates, hooks and mail servers may raise anything

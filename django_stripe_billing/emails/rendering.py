@@ -29,6 +29,7 @@ def context_of(row: EmailMessage) -> dict[str, Any]:
         "subscriber": row.customer.subscriber,
         "subscription": subscription,
         "invoice": invoice,
+        "payment": row.payment,
         "product_name": _product_names(row, subscription),
         "amount_minor": facts.get("amount"),
         "currency": facts.get("currency", ""),
@@ -63,8 +64,10 @@ def _subscription_of(row: EmailMessage) -> Subscription | None:
 
 
 def _product_names(row: EmailMessage, subscription: Subscription | None) -> str:
-    """What it is about: the invoice's products, else those of the subscription."""
+    """What it is about: the products of the invoice or payment, else of the subscription."""
     wanted: list[str] = list(row.invoice.product_ids) if row.invoice else []
+    if row.payment is not None:
+        wanted = list(row.payment.items.values_list("product_id", flat=True))
     if not wanted and subscription is not None:
         wanted = list(subscription.items.values_list("product_id", flat=True))
     products = Product.objects.filter(account=row.account, stripe_id__in=wanted).order_by("pk")

@@ -469,6 +469,7 @@ class Migration(migrations.Migration):
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent')),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='emails', to='stripe_billing.customer', verbose_name='customer')),
                 ('invoice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='stripe_billing.invoice', verbose_name='invoice')),
+                ('payment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='stripe_billing.payment', verbose_name='payment')),
                 ('subscription', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='stripe_billing.subscription', verbose_name='subscription')),
             ],
             options={

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .customers import Customer
 from .invoices import Invoice
+from .payments import Payment
 from .subscriptions import Subscription
 
 
@@ -47,6 +48,9 @@ class EmailMessage(models.Model):
         null=True,
         blank=True,
         verbose_name=_("subscription"),
+    )
+    payment = models.ForeignKey(
+        Payment, on_delete=models.SET_NULL, null=True, blank=True, verbose_name=_("payment")
     )
     facts = models.JSONField(_("facts"), default=dict, blank=True)
     recipient = models.CharField(_("recipient"), max_length=512, blank=True, default="")

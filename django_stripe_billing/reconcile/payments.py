@@ -81,12 +81,15 @@ class Payments:
             "status": "complete",
             "expand": [f"data.{path}" for path in PAYMENT_EXPANSIONS],
         }
-        created: dict[str, int] = {"lt": self._run.created_before}
+        created: dict[str, int] = {}
         if self._options.customer_id:
-            params["customer"] = self._options.customer_id
+            params["customer"] = self._options.customer_id  # on a test clock, even in the future
+        else:
+            created["lt"] = self._run.created_before
         if self._options.since is not None:
             created["gte"] = self._options.since
-        params["created"] = created
+        if created:
+            params["created"] = created
         cursor, has_more = "", True
         while has_more:
             read = partial(

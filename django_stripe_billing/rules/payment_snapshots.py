@@ -96,6 +96,8 @@ class PaymentSnapshot:
     """Sorted by id."""
     is_disputed: bool = field(default=False, compare=False)
     """The charge says so; which status the dispute has is for a fetch to find out."""
+    has_invoice: bool = field(default=False, compare=False)
+    """Stripe has made an invoice of it, too."""
     is_complete: bool = field(default=True, compare=False)
     """False when Stripe left something out: then it must be fetched."""
 
@@ -137,6 +139,7 @@ def parse_payment(session: object, disputes: Iterable[JSONObject] = ()) -> Payme
         created=created,
         items=tuple(sorted({item.id: item for item in items}.values(), key=lambda item: item.id)),
         is_disputed=flag(charge.get("disputed")),
+        has_invoice=bool(identifier(source.get("invoice"))),
         is_complete=bool(lines)
         and not flag(lines.get("has_more"))
         and not isinstance(source.get("payment_intent"), str)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from typing import Any, Literal
-from urllib.parse import quote
 
-from ..exceptions import ActionRequiredError, NothingToChangeError, SubscriptionStateError
-from ..models import Subscription
+from ..dunning import pay_invoice
+from ..exceptions import NothingToChangeError, SubscriptionStateError
+from ..models import Invoice, Subscription
 from ..rules.json_values import identifier, mapping, text
-from ..stripe_api import request
+from ..sync import sync_invoice
 from .finding import check_state, own_subscription
 from .scheduling import withdraw_schedule
-from .writing import read, write
+from .writing import cause_of, fresh, read, settle, write
 
 FEEDBACK = (
     "customer_service",
@@ -94,29 +94,35 @@ def pause(subscriber: Any, *, subscription: str = "") -> Subscription:
 
 
 def unpause(subscriber: Any, *, subscription: str = "") -> Subscription:
-    """Go on with a paused subscription, from now; a new period begins and is charged.
+    """Go on with a paused subscription, from now: a new period begins when it is paid.
 
-    Raises SubscriptionStateError where it is not paused, ActionRequiredError with the invoice's
-    page where that could not be paid (it goes on once it is), and other StripeErrors.
-    https://docs.stripe.com/api/subscriptions/resume
+    Raises SubscriptionStateError where it is not paused, PaymentDeclinedError and
+    ActionRequiredError: then it stays paused, and its invoice may be paid until Stripe voids it, a
+    day later. https://docs.stripe.com/api/subscriptions/resume
     """
     row = own_subscription(subscriber, subscription=subscription)
     check_state(row, frozenset({"paused"}))
-    params = {"payment_behavior": "resume_on_payment_success"}
-    row = write(row, params, intent="unpause", action="resume")
+    data = read(row)
+    if text(data.get("status")) != "paused":  # it was done, and the answer got lost
+        return settle(row)
+    row = _pay_open_invoice(row, data)
     if row.status == "paused":
-        raise ActionRequiredError(
-            "It goes on once the open invoice is paid.", hosted_url=_latest_invoice_url(row)
-        )
-    return row
+        params = {"payment_behavior": "resume_on_payment_success"}
+        row = write(row, params, intent="unpause", action="resume")
+    return _pay_open_invoice(row, read(row)) if row.status == "paused" else row
 
 
-def _latest_invoice_url(row: Subscription) -> str:
-    invoice_id = identifier(read(row).get("latest_invoice"))
+def _pay_open_invoice(row: Subscription, data: dict[str, Any]) -> Subscription:
+    """Pay what a paused subscription waits for, if anything; `data` is it at Stripe."""
+    invoice_id = identifier(data.get("latest_invoice"))
     if not invoice_id:
-        return ""
-    invoice = request("get", f"/v1/invoices/{quote(invoice_id, safe='')}", account=row.account)
-    return text(invoice.data.get("hosted_invoice_url"), longest=2000)
+        return row
+    cause = cause_of(row)
+    sync_invoice(invoice_id, account=row.account, cause=cause)
+    invoice = Invoice.objects.get(account=row.account, stripe_id=invoice_id)
+    if invoice.status == "open":
+        pay_invoice(invoice, cause=cause)
+    return fresh(row)
 
 
 def _release_schedule(row: Subscription, data: dict[str, Any] | None = None) -> None:

@@ -18,6 +18,7 @@ from ..stripe_api import request
 from .changing import change_plan, check_units_in_use
 from .finding import Change, allowed_change, own_subscription
 from .splitting import split_change
+from .writing import failures_settled
 
 SALT = "stripe_billing.preview"
 LONGEST_LIFE = 15 * 60
@@ -66,18 +67,12 @@ def preview_change(
     change = allowed_change(row, price=price, quantity=quantity)
     check_units_in_use(subscriber, change)
     split_change(subscriber, change)  # is it another seller's?
-    answer = request(
-        "post",
-        "/v1/invoices/create_preview",
-        {
-            "subscription": row.stripe_id,
-            "subscription_details": {
-                **change.params,
-                "proration_behavior": "always_invoice",
-            },
-        },
-        account=row.account,
-    )
+    params = {
+        "subscription": row.stripe_id,
+        "subscription_details": {**change.params, "proration_behavior": "always_invoice"},
+    }
+    with failures_settled(row):
+        answer = request("post", "/v1/invoices/create_preview", params, account=row.account)
     details = mapping(mapping(answer.data.get("parent")).get("subscription_details"))
     moment = integer(details.get("subscription_proration_date")) or answer.interval.high - 1
     return _preview(change, answer.data, moment, subscriber=subscriber)

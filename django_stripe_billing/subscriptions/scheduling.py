@@ -15,15 +15,23 @@ from ..rules.json_values import identifier, integer, mapping, objects
 from ..stripe_api import request
 from .finding import Change, own_subscription
 from .splitting import SplitChange, held_split
-from .writing import key_of, read, settle
+from .writing import failures_settled, key_of, read, settle
 
 
 def schedule_change(change: Change, split: SplitChange | None = None) -> Subscription:
     """Let the change happen when the paid period is over.
 
     Without a split for the new plan, it is split as it is now. Raises SubscriptionStateError where
-    the subscription ends then, and StripeError.
+    the subscription ends then, SubscriptionNotFoundError where it has ended and nobody told us, and
+    StripeError.
     """
+    row = change.subscription
+    with failures_settled(row):
+        _schedule(change, split)
+    return settle(row)
+
+
+def _schedule(change: Change, split: SplitChange | None) -> None:
     row = change.subscription
     if row.is_ending:
         raise SubscriptionStateError(
@@ -65,18 +73,13 @@ def schedule_change(change: Change, split: SplitChange | None = None) -> Subscri
         },
     ]
     params = {"end_behavior": "release", "phases": phases, "proration_behavior": "none"}
-    try:
-        request(
-            "post",
-            _path(identifier(schedule)),
-            params,
-            account=row.account,
-            idempotency_key=key_of(row, "schedule", params),
-        )
-    except StripeError:  # Stripe repeats it for its key: a row read anew makes another one
-        settle(row)
-        raise
-    return settle(row)
+    request(
+        "post",
+        _path(identifier(schedule)),
+        params,
+        account=row.account,
+        idempotency_key=key_of(row, "schedule", params),
+    )
 
 
 def withdraw_scheduled_change(subscriber: Any, *, subscription: str = "") -> Subscription:
@@ -92,12 +95,13 @@ def withdraw_scheduled_change(subscriber: Any, *, subscription: str = "") -> Sub
 
 def withdraw_schedule(row: Subscription, schedule_id: str) -> None:
     """Release a schedule: the subscription goes on as it is. Raises StripeError."""
-    request(
-        "post",
-        f"{_path(schedule_id)}/release",
-        account=row.account,
-        idempotency_key=key_of(row, "release", {"schedule": schedule_id}),
-    )
+    with failures_settled(row):
+        request(
+            "post",
+            f"{_path(schedule_id)}/release",
+            account=row.account,
+            idempotency_key=key_of(row, "release", {"schedule": schedule_id}),
+        )
 
 
 def scheduled_price(schedule: dict[str, Any], *, now: int) -> str:

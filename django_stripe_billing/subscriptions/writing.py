@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from ..exceptions import StripeError, StripeUnavailableError
+from ..exceptions import (
+    BillingError,
+    StripeError,
+    StripeUnavailableError,
+    SubscriptionNotFoundError,
+)
 from ..models import Subscription
 from ..rules.ordering import Verdict
-from ..rules.snapshots import parse_subscription
+from ..rules.snapshots import ENDED_STATUSES, parse_subscription
 from ..stripe_api import Answer, fetch_subscription, request
 from ..sync import Cause, SubscriptionReading, apply_subscriptions, sync_subscription
 from .declining import declined
@@ -53,30 +60,54 @@ def write(
 ) -> Subscription:
     """POST to the subscription, or DELETE it, and apply what it is then; its row, read anew.
 
-    Raises PaymentDeclinedError, ActionRequiredError and other StripeErrors. After an error the
-    subscription is read again, so that the row says what came of it, and because Stripe repeats the
-    error for its idempotency key: a row that was read anew makes another one.
+    Raises SubscriptionNotFoundError where it has ended and nobody told us, PaymentDeclinedError,
+    ActionRequiredError and other StripeErrors. After an error the subscription is read again, so
+    that the row says what came of it.
     """
     path = path_of(subscription, action)
     try:
-        if is_deletion:
-            answer = request("delete", path, params, account=subscription.account)
-        else:
-            answer = request(
-                "post",
-                path,
-                params,
-                account=subscription.account,
-                idempotency_key=key_of(subscription, intent, params),
-            )
-    except StripeUnavailableError as error:
-        if error.status:
-            settle(subscription)
-        raise
+        with failures_settled(subscription):
+            if is_deletion:
+                answer = request("delete", path, params, account=subscription.account)
+            else:
+                answer = request(
+                    "post",
+                    path,
+                    params,
+                    account=subscription.account,
+                    idempotency_key=key_of(subscription, intent, params),
+                )
     except StripeError as error:
-        settle(subscription)
         raise declined(error) from None
     return take(subscription, answer)
+
+
+@contextmanager
+def failures_settled(subscription: Subscription) -> Iterator[None]:
+    """Read the subscription anew where a call about it fails; the failure passes as it is.
+
+    But where Stripe refuses because it has ended, and no webhook told us: that raises
+    SubscriptionNotFoundError.
+    """
+    try:
+        yield
+    except StripeUnavailableError as error:
+        if error.status:  # Stripe repeats an error for its key: a row read anew makes another
+            settle(subscription)
+        raise
+    except StripeError:
+        if not _has_ended(subscription):  # which has read it anew, as above
+            raise
+    else:
+        return
+    raise SubscriptionNotFoundError("The subscription has ended.")
+
+
+def _has_ended(subscription: Subscription) -> bool:
+    try:
+        return settle(subscription).status in ENDED_STATUSES
+    except BillingError:  # Stripe's first answer says more than this one
+        return False
 
 
 def take(subscription: Subscription, answer: Answer) -> Subscription:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from django.db import transaction
 
@@ -21,11 +20,11 @@ from ..rules.ordering import Interval, Verdict
 from ..rules.payment_snapshots import PAID, PaymentSnapshot
 from ..rules.payments import wanted_by_payment
 from ..rules.snapshots import MISSING
-from ..signals import payment_changed
 from .catalog_terms import read_catalog
 from .door import Cause, Grant, write_entitlements
 from .locking import lock_named_products
 from .mirror import judge_row
+from .payment_news import PaymentNews, tell_of_payment
 from .stored import lock_customers
 from .subscriptions import NO_ROW
 
@@ -117,7 +116,14 @@ def apply_payment(
         lock_named_products(snapshot.product_ids - before, account=account)
         write_payment_grants([customer], account=account, cause=cause)
         if held != row.snapshot(row.items.all()) or is_dated:
-            transaction.on_commit(partial(_announce, row, held.status))
+            tell_of_payment(
+                PaymentNews(
+                    payment=row,
+                    status_before=held.status,
+                    is_told=cause.kind == "event",
+                    has_invoice=snapshot.has_invoice,
+                )
+            )
         return verdict
 
 
@@ -167,7 +173,8 @@ def mark_payment_missing(payment: Payment, *, cause: Cause) -> None:
         row.revision += 1
         row.save(update_fields=["status", "revision"])
         write_payment_grants([customer], account=row.account, cause=cause)
-        transaction.on_commit(partial(_announce, row, status_before))
+        row.customer = customer
+        tell_of_payment(PaymentNews(payment=row, status_before=status_before))
 
 
 def recompute_payments(
@@ -244,7 +251,3 @@ def write_payment_grants(customers: Sequence[Customer], *, account: str, cause: 
         ]
     features = {feature.pk: feature for feature in catalog.features.values()}
     return len(write_entitlements(grants, cause=cause, features=features))
-
-
-def _announce(payment: Payment, status_before: str) -> None:
-    payment_changed.send_robust(sender=Payment, payment=payment, status_before=status_before)

@@ -40,6 +40,7 @@ INVOICE = Effect(
 PAYMENT = Effect(
     does="fetches the one-off payment, writes what it grants",
     signals=("payment_changed", *ENTITLEMENTS),
+    emails=("receipt",),
 )
 CATALOG = Effect(does="mirrors the catalog, writes what it grants", signals=ENTITLEMENTS)
 
@@ -53,6 +54,7 @@ BY_SUBJECT: Mapping[Subject, Effect] = {
     Subject.CHECKOUT_SESSION: Effect(
         does="closes the checkout, fetches what it sold where that is not known",
         signals=("payment_changed", *SUBSCRIPTION.signals),
+        emails=("receipt", *SUBSCRIPTION.emails),
     ),
     Subject.PAYMENT: PAYMENT,
     Subject.ENTITLEMENT_SUMMARY: Effect(does="notes what Stripe lists and is not granted here"),

@@ -1,31 +1,20 @@
-"""The main job, told as it happens: buy → webhook → access → inspect → reconcile."""
+"""The main job, told as it happens: buy → webhook → access → inspect → reconcile → renew."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 
-from .stage import Stage
+from .renewal import FailedRenewal
+from .telling import Teller
 from .visitor import Visitor
 
-WEBHOOK_SECONDS = 20
-HOUR = 3_600
 
-EMAILS = (
-    "from django_stripe_billing.models import EmailMessage;"
-    " [print(f'e-mail to {row.recipient}: {row.subject}')"
-    " for row in EmailMessage.objects.filter(status='sent').order_by('pk')]"
-)
+class Story(Teller):
+    """Ada and Grace, two teams' owners, and what the site makes of what Stripe says."""
 
-
-class Story:
-    """Each chapter acts, checks, and says what came of it."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._number = 0
-        self._ada: Visitor
+    _ada: Visitor
+    _grace: Visitor
 
     def tell(self) -> None:
         """Every chapter. Raises AssertionError where one does not hold."""
@@ -40,20 +29,9 @@ class Story:
         self._cancel()
         self._lose_webhooks()
         self._reconcile()
-        self._renewal_fails()
+        FailedRenewal(self._stage, self._grace, chapters=self._number).tell()
         self._stage.close()
         print(f"\nThat was the whole story, in {time.monotonic() - started:.0f} seconds.")
-
-    def _chapter(self, title: str) -> None:
-        self._number += 1
-        print(f"\n{self._number}. {title}", flush=True)
-
-    def _say(self, text: str) -> None:
-        print(f"   {text}", flush=True)
-
-    def _held(self, condition: bool, text: str) -> None:
-        assert condition, f"This does not hold: {text}"
-        self._say(f"✓ {text}")
 
     def _set_up(self) -> None:
         self._chapter("An empty database, a sandbox for Stripe, and a small SaaS")
@@ -171,62 +149,9 @@ class Story:
         self._print(clean)
         self._held(_last_line(clean).startswith("0 drift"), "both sides agree")
 
-    def _renewal_fails(self) -> None:
-        self._chapter("A month goes by, and the card of Cobol Works is declined at the renewal")
-        self._stage.operate("decline", code="insufficient_funds")
-        self._stage.operate("advance", interval="month")
-        self._stage.operate("advance", seconds=2 * HOUR)
-        self._stage.operate("wait")
-        team = self._grace.get("/team/").text
-        self._held("Your last payment failed" in team, "the site says so, with a link to pay")
-        self._held(self._grace.may_read_reports(), "access goes on: a grace period runs")
-        self._print_explanation("Cobol Works")
-        self._held(
-            not self._will_have("Cobol Works", days=45),
-            "two weeks later it would be over: by the clock alone, without any webhook",
-        )
-        self._say("Grace fills her account, and presses the button: try the card again")
-        answer = self._grace.submit("/team/", "/billing/retry/")
-        self._held(answer.status_code == 303, "Stripe takes the money")
-        self._stage.operate("wait")
-        team = self._grace.get("/team/").text
-        self._held("Your last payment failed" not in team, "the warning is gone")
-        self._held(self._will_have("Cobol Works", days=45), "and access lasts another month")
-        self._print(self._stage.manage("shell", "--no-imports", "-c", EMAILS))
-
-    def _will_have(self, team: str, *, days: int) -> bool:
-        """Whether the team may read reports with the site's clock that many days ahead."""
-        code = (
-            "from datetime import timedelta; from unittest.mock import patch;"
-            " from django.utils import timezone; from teams.models import Team;"
-            " from django_stripe_billing.access import has_feature;"
-            f" later = timezone.now() + timedelta(days={days});"
-            " ahead = patch.object(timezone, 'now', return_value=later); ahead.start();"
-            f" print(has_feature(Team.objects.get(name={team!r}), 'reports'))"
-        )
-        return self._stage.manage("shell", "--no-imports", "-c", code).strip() == "True"
-
     def _subscription(self) -> dict[str, str]:
         found: dict[str, str] = self._stage.stripe("GET", "/v1/subscriptions")["data"][0]
         return found
-
-    def _print_explanation(self, team: str) -> None:
-        code = (
-            "from teams.models import Team; from django_stripe_billing.access import explain;"
-            f" print(explain(Team.objects.get(name={team!r}), 'reports'))"
-        )
-        self._print(self._stage.manage("shell", "--no-imports", "-c", code))
-
-    def _print(self, output: str) -> None:
-        for line in output.strip().splitlines():
-            print(f"   │ {line}", flush=True)
-
-    def _until(self, condition: Callable[[], bool], text: str) -> None:
-        started = time.monotonic()
-        while not condition():
-            assert time.monotonic() - started < WEBHOOK_SECONDS, f"This does not come true: {text}"
-            time.sleep(0.05)
-        self._say(f"✓ {text} ({time.monotonic() - started:.2f} s)")
 
 
 def _last_line(output: str) -> str:

@@ -2,7 +2,13 @@ import pytest
 from django.utils import timezone
 
 from django_stripe_billing.access import explain, explain_customer
-from django_stripe_billing.models import Customer, EntitlementChange, ProductFeature, Subscription
+from django_stripe_billing.models import (
+    Customer,
+    Entitlement,
+    EntitlementChange,
+    ProductFeature,
+    Subscription,
+)
 
 from ..statements import statements
 
@@ -110,6 +116,23 @@ def test_an_end_that_has_passed_is_named(subscriber, customer, grant):
     found = explain(subscriber, "reports")
     assert not found.is_granted
     assert "no renewal was heard of" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("reason", "part"),
+    [
+        ("past_due_grace", "the grace period is over"),
+        ("cancel_at", "set to end then"),
+        ("period_end", "set to end with its period"),
+        ("feature_removed", "the period that had it is over"),
+    ],
+)
+def test_an_end_that_was_meant_is_no_lost_webhook(subscriber, customer, grant, reason, part):
+    grant(customer, days=-2)
+    Entitlement.objects.update(reason=reason)
+    found = str(explain(subscriber, "reports"))
+    assert part in found
+    assert "webhook was lost" not in found
 
 
 def test_a_deleted_customer_is_named(subscriber, customer, grant):

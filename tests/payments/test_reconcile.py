@@ -75,6 +75,22 @@ def test_a_lost_purchase(shop, stripe_sandbox, buy):
     assert held() == BOOK
 
 
+def test_a_lost_purchase_on_a_test_clock_that_is_ahead(shop, stripe_sandbox, buy, subscriber):
+    path = "/v1/test_helpers/test_clocks"
+    clock = shop.call("POST", path, {"frozen_time": stripe_sandbox.engine.now})
+    customer = shop.call("POST", "/v1/customers", {"test_clock": clock["id"]})
+    stripe_sandbox.deliver()
+    Customer.objects.filter(stripe_id=customer["id"]).update(subscriber=subscriber)
+    year = {"frozen_time": clock["frozen_time"] + 365 * DAY}
+    shop.call("POST", f"{path}/{clock['id']}/advance", year)
+    buy()
+    stripe_sandbox.drop()
+    assert found(reconcile(apply=True)) == {}  # Stripe's lists hide it
+    run = reconcile(apply=True, customer_id=customer["id"])
+    assert found(run) == {"payment_missing": "repaired"}
+    assert held() == BOOK
+
+
 def test_a_lost_debit_that_has_paid(shop, stripe_sandbox, buy):
     session = buy("pass", payment_method=shop.sepa(SUCCEEDS))
     stripe_sandbox.deliver()

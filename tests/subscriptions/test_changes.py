@@ -18,7 +18,7 @@ from django_stripe_billing.exceptions import (
     SubscriptionNotFoundError,
     SubscriptionStateError,
 )
-from django_stripe_billing.models import Subscription
+from django_stripe_billing.models import Customer, Subscription
 from django_stripe_billing.reconcile import reconcile
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.subscriptions import (
@@ -311,6 +311,30 @@ def test_a_pause_suspends_access_until_it_is_over(row, subscriber, at_stripe):
     pause(subscriber)
     assert resume(subscriber).status == "active"
     assert agrees(row, at_stripe)
+
+
+def test_without_a_card_a_paused_trial_leads_to_the_page_of_its_invoice(
+    shop, stripe_sandbox, subscriber
+):
+    made = shop.call("POST", "/v1/customers", {})
+    stripe_sandbox.deliver()
+    Customer.objects.filter(stripe_id=made["id"]).update(subscriber=subscriber)
+    end = {"end_behavior": {"missing_payment_method": "pause"}}
+    customer = Customer.objects.get()
+    trial = shop.subscribe(customer, trial_period_days=7, trial_settings=end)
+    stripe_sandbox.advance(8 * DAY)
+    stripe_sandbox.deliver()
+    with pytest.raises(ActionRequiredError, match="no card") as refusal:
+        unpause(subscriber)
+    assert refusal.value.hosted_url.startswith("http")
+    stripe_sandbox.deliver()
+    assert not has_feature(subscriber, "reports")
+    invoice = shop.call("GET", f"/v1/subscriptions/{trial['id']}")["latest_invoice"]
+    path = "/v1/payment_methods/pm_card_visa/attach"
+    card = shop.call("POST", path, {"customer": made["id"]})["id"]
+    shop.call("POST", f"/v1/invoices/{invoice}/pay", {"payment_method": card})
+    stripe_sandbox.deliver()
+    assert has_feature(subscriber, "reports")
 
 
 # Promotion codes

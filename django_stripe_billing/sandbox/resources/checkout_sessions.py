@@ -10,7 +10,7 @@ from ..lists import created_in, equal, paginate
 from ..periods import DAY, HOUR, MINUTE
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import checkout_lines, payment_intents, setup_intents, splits
+from . import checkout_lines, customer_currency, payment_intents, setup_intents, splits
 from .checkout_session_object import build
 from .metadata import take
 
@@ -45,6 +45,8 @@ def create(call: Call) -> StripeObject:
         ("payment_intent_data", session["amount_total"]),
     ):
         splits.check(engine, params.get(name) or {}, at=name, amount=whole)
+    if mode == "subscription":
+        customer_currency.check(engine, session["customer"], session["currency"])
     if mode == "setup":
         data = {"customer": session["customer"], **(params.get("setup_intent_data") or {})}
         session["setup_intent"] = setup_intents.add(engine, data)["id"]

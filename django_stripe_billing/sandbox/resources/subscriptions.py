@@ -12,6 +12,7 @@ from . import (
     active_entitlements,
     billables,
     billing,
+    customer_currency,
     discounts,
     dunning,
     invoice_discounts,
@@ -57,6 +58,7 @@ def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -
         raise SandboxError("Cannot add multiple subscription items with the same price.")
     if len({item["price"]["currency"] for item in items}) > 1:
         raise SandboxError("All prices of a subscription have one currency.", param="items")
+    customer_currency.check(engine, customer["id"], subscription["currency"])
     behavior = params.get("payment_behavior", "allow_incomplete")
     payer = invoices.payer(engine, subscription)
     is_charged = payer is not None and payment_methods.is_charged(engine, payer)
