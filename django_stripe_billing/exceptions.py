@@ -166,6 +166,10 @@ class PersonNeededError(DriftLeftError):
     """Only a person can settle the drift; the text says how."""
 
 
+class GrantError(BadRequest):
+    """A grant by hand without a reason, an end to come, or a feature that is known."""
+
+
 class NothingToPayError(BillingError):
     """The subscriber has no open invoice."""
 

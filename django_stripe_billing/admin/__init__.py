@@ -7,6 +7,7 @@ from . import (  # noqa: F401 - importing registers
     emails,
     entitlements,
     events,
+    grants,
     invoices,
     payments,
     runs,

@@ -15,7 +15,9 @@ from ..exceptions import BillingError
 from ..models import Customer, Payment, Subscription
 from ..sync import sync_customer, sync_customer_invoices
 from .asking import AskingAdmin
+from .doing import DoingAdmin
 from .findings import findings
+from .grants import GrantFeature
 from .inspecting import InspectingInline, subscriber_search_fields
 from .synced import in_words, synced_by
 
@@ -92,12 +94,13 @@ class LinkFilter(admin.SimpleListFilter):
 
 
 @admin.register(Customer)
-class CustomerAdmin(AskingAdmin):
+class CustomerAdmin(DoingAdmin, AskingAdmin):
     """One page answers why a customer may use a feature, or may not."""
 
     asking_name = "sync"
     asking_label = gettext_lazy("Sync from Stripe")
     asking_permission = "stripe_billing.sync_customer"
+    deeds = (GrantFeature(),)
     dashboard_folder = "customers"
     change_form_template = "admin/stripe_billing/customer_change_form.html"
     form = CustomerForm

@@ -11,12 +11,12 @@ from django.db.models import Q
 
 from ..conf import settings
 from ..exceptions import CustomerConflictError, StripeError, StripeUnavailableError
-from ..models import Customer
+from ..models import Customer, EntitlementChange, ManualGrant
 from ..rules.json_values import metadata
 from ..rules.ordering import Interval
 from ..rules.snapshots import CustomerSnapshot, parse_customer
 from ..stripe_api import pages, request
-from ..sync import Cause, apply_customer
+from ..sync import Cause, apply_customer, recompute_manual_grants
 
 BINDING = "django_stripe_billing_binding"
 """The metadata key by which a customer is found again whose creation was answered with 5xx."""
@@ -31,7 +31,7 @@ def bind_customer(subscriber: Any) -> Customer:
     idempotent: two tabs, or a retry after a lost answer, make one customer. A customer that was
     deleted in Stripe is left behind, and a new one bound. Raises StripeError.
     """
-    customer = _row_of(subscriber)
+    customer = customer_row(subscriber)
     if customer.stripe_id:
         return customer
     snapshot, interval = _create(subscriber, customer)
@@ -89,7 +89,8 @@ def _find(customer: Customer) -> tuple[CustomerSnapshot, Interval] | None:
     return None
 
 
-def _row_of(subscriber: Any) -> Customer:
+def customer_row(subscriber: Any) -> Customer:
+    """The subscriber's row, made where there is none; it may not be in Stripe yet."""
     own = Customer.objects.filter(account="", subscriber=subscriber)
     found = own.first()
     if found is not None and not found.is_deleted:
@@ -127,6 +128,7 @@ def _merge(customer: Customer, snapshot: CustomerSnapshot) -> Customer:
             if theirs.subscriber_id not in {None, customer.subscriber_id}:
                 raise CustomerConflictError(f"{snapshot.id} is bound to another subscriber.")
             if ours is not None and ours.pk != theirs.pk:
+                _move_grants(ours, theirs)
                 ours.delete()
             theirs.subscriber_id = customer.subscriber_id
             theirs.save(update_fields=["subscriber"])
@@ -137,3 +139,10 @@ def _merge(customer: Customer, snapshot: CustomerSnapshot) -> Customer:
         ours.email, ours.name = snapshot.email, snapshot.name
         ours.save(update_fields=["stripe_id", "email", "name"])
         return ours
+
+
+def _move_grants(ours: Customer, theirs: Customer) -> None:
+    """What was granted by hand before the customer was in Stripe stays theirs."""
+    if ManualGrant.objects.filter(customer=ours).update(customer=theirs):
+        EntitlementChange.objects.filter(customer=ours).update(customer=theirs)
+        recompute_manual_grants([ours.pk, theirs.pk], cause=Cause(kind="checkout"))

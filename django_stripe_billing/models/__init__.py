@@ -6,6 +6,7 @@ from .customers import Customer
 from .emails import EmailMessage
 from .entitlements import Entitlement, EntitlementChange, SourceKind
 from .events import Event
+from .grants import ManualGrant
 from .invoices import Invoice
 from .payments import Payment, PaymentItem
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
@@ -23,6 +24,7 @@ __all__ = [
     "Event",
     "Feature",
     "Invoice",
+    "ManualGrant",
     "Payment",
     "PaymentItem",
     "Price",
