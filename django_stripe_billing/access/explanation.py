@@ -76,6 +76,11 @@ class Explanation:
     def __str__(self) -> str:
         return "\n".join(self.lines)
 
+    @property
+    def sentence(self) -> str:
+        """The answer with its first reason."""
+        return " ".join(self.lines[:2])
+
 
 def explain(subscriber: Any, key: str) -> Explanation:
     """Why a subscriber may use a feature now, or why not. A constant number of queries."""

@@ -4,10 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -20,6 +23,8 @@ from .findings import findings
 from .grants import GrantFeature
 from .inspecting import InspectingInline, subscriber_search_fields
 from .synced import in_words, synced_by
+from .timeline import Entry, timeline
+from .timeline_lines import in_words as in_timeline
 
 if TYPE_CHECKING:  # generic for type checkers only
     ModelForm = forms.ModelForm[Customer]
@@ -156,8 +161,52 @@ class CustomerAdmin(DoingAdmin, AskingAdmin):
     ) -> HttpResponse:
         customer = context["original"]
         if customer is not None:
+            context["timeline_url"] = self._page(customer, "timeline")
             context.update(findings(customer, asked=request.GET.get("feature", "")))
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.timeline_view)
+        url = path("<path:object_id>/timeline/", view, name="stripe_billing_customer_timeline")
+        return [url, *super().get_urls()]
+
+    def timeline_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Everything that happened to a customer, in one list."""
+        customer = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, customer):
+            raise PermissionDenied
+        if customer is None:
+            raise Http404
+        found = timeline(customer, request)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Timeline"),
+            "subtitle": str(customer.subscriber or customer),
+            "opts": self.opts,
+            "original": customer,
+            "back": self._page(customer),
+            "explanations": findings(customer)["explanations"],
+            "page": found["page"],
+            "lines": [self._line(request, entry) for entry in found["entries"]],
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/stripe_billing/timeline.html", context)
+
+    def _line(self, request: HttpRequest, entry: Entry) -> dict[str, Any]:
+        text, cause = in_timeline(entry)
+        url = ""
+        if entry.kind == "log":
+            url = entry.row.get_admin_url() or ""
+        elif type(entry.row) in self.admin_site._registry:
+            name = f"admin:stripe_billing_{entry.row._meta.model_name}_change"
+            url = reverse(name, args=[entry.row.pk], current_app=self.admin_site.name)
+        return {
+            "moment": entry.moment,
+            "label": entry.label,
+            "text": text,
+            "cause": cause,
+            "url": url,
+        }
 
     def ask(self, request: HttpRequest, row: Any) -> str:
         if not row.stripe_id:

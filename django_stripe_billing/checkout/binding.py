@@ -11,12 +11,12 @@ from django.db.models import Q
 
 from ..conf import settings
 from ..exceptions import CustomerConflictError, StripeError, StripeUnavailableError
-from ..models import Customer, EntitlementChange, ManualGrant
+from ..models import Customer
 from ..rules.json_values import metadata
 from ..rules.ordering import Interval
 from ..rules.snapshots import CustomerSnapshot, parse_customer
 from ..stripe_api import pages, request
-from ..sync import Cause, apply_customer, recompute_manual_grants
+from ..sync import Cause, apply_customer, move_manual_grants
 
 BINDING = "django_stripe_billing_binding"
 """The metadata key by which a customer is found again whose creation was answered with 5xx."""
@@ -128,7 +128,7 @@ def _merge(customer: Customer, snapshot: CustomerSnapshot) -> Customer:
             if theirs.subscriber_id not in {None, customer.subscriber_id}:
                 raise CustomerConflictError(f"{snapshot.id} is bound to another subscriber.")
             if ours is not None and ours.pk != theirs.pk:
-                _move_grants(ours, theirs)
+                move_manual_grants(ours, theirs, cause=Cause(kind="checkout"))
                 ours.delete()
             theirs.subscriber_id = customer.subscriber_id
             theirs.save(update_fields=["subscriber"])
@@ -139,10 +139,3 @@ def _merge(customer: Customer, snapshot: CustomerSnapshot) -> Customer:
         ours.email, ours.name = snapshot.email, snapshot.name
         ours.save(update_fields=["stripe_id", "email", "name"])
         return ours
-
-
-def _move_grants(ours: Customer, theirs: Customer) -> None:
-    """What was granted by hand before the customer was in Stripe stays theirs."""
-    if ManualGrant.objects.filter(customer=ours).update(customer=theirs):
-        EntitlementChange.objects.filter(customer=ours).update(customer=theirs)
-        recompute_manual_grants([ours.pk, theirs.pk], cause=Cause(kind="checkout"))

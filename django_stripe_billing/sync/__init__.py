@@ -20,7 +20,7 @@ from .fetching import (
     sync_invoice,
     sync_subscription,
 )
-from .grants import add_manual_grant, end_manual_grant, recompute_manual_grants
+from .grants import add_manual_grant, end_manual_grant, move_manual_grants
 from .insertion import insert
 from .invoice_news import Told
 from .invoices import InvoiceReading, apply_invoice, delete_invoice
@@ -85,6 +85,7 @@ __all__ = [
     "lock_products",
     "mark_missing",
     "mark_payment_missing",
+    "move_manual_grants",
     "parse_fetched",
     "payment_pages",
     "read_catalog",
@@ -93,7 +94,6 @@ __all__ = [
     "read_stored",
     "read_subscription",
     "recompute",
-    "recompute_manual_grants",
     "recompute_payments",
     "recompute_subscriptions",
     "revoke_unfounded",

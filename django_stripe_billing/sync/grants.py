@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from ..models import Customer, Entitlement, Feature, ManualGrant, SourceKind
 from ..rules.grants import wanted_by_grant
-from .door import Cause, Grant, write_entitlements
+from .door import Cause, Grant, move_history, write_entitlements
 
 
 def add_manual_grant(grant: ManualGrant, *, cause: Cause) -> ManualGrant:
@@ -41,6 +41,13 @@ def end_manual_grant(grant: ManualGrant, *, reason: str, by: str, cause: Cause) 
             row.save(update_fields=["revoked_at", "revoked_by", "revoke_reason"])
             _write([customer], cause=cause)
     return row
+
+
+def move_manual_grants(source: Customer, target: Customer, *, cause: Cause) -> None:
+    """Give a customer what was granted by hand to a row that goes; both are locked."""
+    if ManualGrant.objects.filter(customer=source).update(customer=target):
+        move_history(source, target)
+        _write([source, target], cause=cause)
 
 
 def recompute_manual_grants(customers: Iterable[int], *, cause: Cause) -> int:
