@@ -170,6 +170,10 @@ class GrantError(BadRequest):
     """A grant by hand without a reason, an end to come, or a feature that is known."""
 
 
+class RefundError(BadRequest):
+    """The amount is more than was paid, or nothing was paid; the text says how much is left."""
+
+
 class NothingToPayError(BillingError):
     """The subscriber has no open invoice."""
 

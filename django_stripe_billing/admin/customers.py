@@ -18,6 +18,7 @@ from ..exceptions import BillingError
 from ..models import Customer, Payment, Subscription
 from ..sync import sync_customer, sync_customer_invoices
 from .asking import AskingAdmin
+from .deeds import SendToPortal
 from .doing import DoingAdmin
 from .findings import findings
 from .grants import GrantFeature
@@ -105,7 +106,7 @@ class CustomerAdmin(DoingAdmin, AskingAdmin):
     asking_name = "sync"
     asking_label = gettext_lazy("Sync from Stripe")
     asking_permission = "stripe_billing.sync_customer"
-    deeds = (GrantFeature(),)
+    deeds = (GrantFeature(), SendToPortal())
     dashboard_folder = "customers"
     change_form_template = "admin/stripe_billing/customer_change_form.html"
     form = CustomerForm

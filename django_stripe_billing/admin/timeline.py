@@ -132,16 +132,11 @@ def _log_entries(customer: Customer, request: HttpRequest) -> QuerySet[Any]:
 
 
 def _moments(name: str, rows: QuerySet[Any]) -> QuerySet[Any]:
-    return (
-        rows.order_by()
-        .annotate(
-            moment=KINDS[name].moment,
-            source=Value(name, output_field=CharField()),
-            row=F("pk"),
-        )
-        .filter(moment__isnull=False)
-        .values_list("moment", "source", "row")
+    source = Value(name, output_field=CharField())
+    dated: QuerySet[Any] = rows.order_by().annotate(
+        moment=KINDS[name].moment, source=source, row=F("pk")
     )
+    return dated.filter(moment__isnull=False).values_list("moment", "source", "row")
 
 
 def _entries(found: Iterable[tuple[datetime, str, int]]) -> list[Entry]:

@@ -50,11 +50,13 @@ def write(
     intent: str,
     action: str = "",
     is_deletion: bool = False,
+    cause: Cause | None = None,
 ) -> Subscription:
     """POST to the subscription, or DELETE it, and apply what it is then; its row, read anew.
 
-    Raises PaymentDeclinedError, ActionRequiredError and other StripeErrors. After a call that was
-    not answered the subscription is read again, so that the row says what came of it.
+    `cause` None: the subscriber did it. Raises PaymentDeclinedError, ActionRequiredError and other
+    StripeErrors. After a call that was not answered the subscription is read again, so that the row
+    says what came of it.
     """
     path = path_of(subscription, action)
     try:
@@ -70,34 +72,36 @@ def write(
             )
     except StripeUnavailableError as error:
         if error.status:  # Stripe repeats a 5xx for its key: a row read anew makes another one
-            settle(subscription)
+            settle(subscription, cause=cause)
         raise
     except StripeError as error:
         raise declined(error) from None
-    return take(subscription, answer)
+    return take(subscription, answer, cause=cause)
 
 
-def take(subscription: Subscription, answer: Answer) -> Subscription:
+def take(subscription: Subscription, answer: Answer, *, cause: Cause | None = None) -> Subscription:
     """Apply an answer that is the subscription, through the door."""
     snapshot = parse_subscription(answer.data)
     if snapshot is None or snapshot.id != subscription.stripe_id or not snapshot.is_complete:
-        return settle(subscription)
+        return settle(subscription, cause=cause)
     reading = SubscriptionReading(
         snapshot=snapshot,
         interval=answer.interval,
         account=subscription.account,
         revision=subscription.revision,
     )
-    [outcome] = apply_subscriptions([reading], cause=cause_of(subscription))
+    [outcome] = apply_subscriptions([reading], cause=cause or cause_of(subscription))
     if outcome.verdict is Verdict.AMBIGUOUS:  # a webhook was faster, within the same second
-        return settle(subscription)
+        return settle(subscription, cause=cause)
     return fresh(subscription)
 
 
-def settle(subscription: Subscription) -> Subscription:
+def settle(subscription: Subscription, *, cause: Cause | None = None) -> Subscription:
     """Read the subscription from Stripe again, and apply it. Raises StripeError, UnsettledError."""
     sync_subscription(
-        subscription.stripe_id, account=subscription.account, cause=cause_of(subscription)
+        subscription.stripe_id,
+        account=subscription.account,
+        cause=cause or cause_of(subscription),
     )
     return fresh(subscription)
 

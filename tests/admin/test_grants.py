@@ -1,8 +1,6 @@
 """Grants by hand in the admin, over real requests."""
 
-import re
 from datetime import timedelta
-from html import unescape
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -10,33 +8,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_stripe_billing.access import explain, has_feature
-from django_stripe_billing.models import Customer, ManualGrant
+from django_stripe_billing.models import Customer, Feature, ManualGrant
+
+from .deeds import do, fill, hidden
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def page(name, *arguments):
     return reverse(f"admin:stripe_billing_{name}", args=arguments)
-
-
-def hidden(answer):
-    """What the confirmation page would post."""
-    found = re.findall(r'<input type="hidden" name="(\w+)"(?: value="([^"]*)")?', answer.text)
-    return {name: unescape(value) for name, value in found if name != "csrfmiddlewaretoken"}
-
-
-def fill(client, url, **values):
-    """Fill in the form of a deed; the answer asks for confirmation, or names errors."""
-    shown = client.get(url)
-    assert shown.status_code == 200
-    return client.post(url, {**hidden(shown), **values})
-
-
-def do(client, url, **values):
-    """Fill in the form, and confirm."""
-    asked = fill(client, url, **values)
-    assert "Yes, do it" in asked.text, asked.text
-    return client.post(url, hidden(asked), follow=True)
 
 
 @pytest.fixture
@@ -46,8 +26,6 @@ def until():
 
 @pytest.fixture
 def export(shop):
-    from django_stripe_billing.models import Feature
-
     return Feature.objects.get(lookup_key="export")
 
 
