@@ -3,6 +3,7 @@
 from . import (  # noqa: F401 - importing registers
     catalog,
     customers,
+    dashboard,
     drift,
     emails,
     entitlements,

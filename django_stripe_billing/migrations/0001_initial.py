@@ -221,6 +221,8 @@ class Migration(migrations.Migration):
                 ('livemode', models.BooleanField(default=False, verbose_name='live mode')),
                 ('currency', models.CharField(blank=True, default='', max_length=3, verbose_name='currency')),
                 ('total', models.BigIntegerField(default=0, verbose_name='total')),
+                ('subtotal', models.BigIntegerField(default=0, help_text='Before discounts and taxes.', verbose_name='subtotal')),
+                ('discount', models.BigIntegerField(default=0, verbose_name='discount')),
                 ('amount_due', models.BigIntegerField(default=0, verbose_name='amount due')),
                 ('amount_paid', models.BigIntegerField(default=0, verbose_name='amount paid')),
                 ('amount_remaining', models.BigIntegerField(default=0, verbose_name='amount remaining')),
@@ -427,8 +429,22 @@ class Migration(migrations.Migration):
                 'verbose_name': 'subscription',
                 'verbose_name_plural': 'subscriptions',
                 'ordering': ['-stripe_created_at', '-pk'],
-                'permissions': [('sync_subscription', 'Can sync a subscription from Stripe'), ('extend_trial', 'Can extend a trial'), ('cancel_subscription', 'Can cancel a subscription'), ('view_dashboard', 'Can view the billing dashboard')],
+                'permissions': [('sync_subscription', 'Can sync a subscription from Stripe'), ('extend_trial', 'Can extend a trial'), ('cancel_subscription', 'Can cancel a subscription')],
             },
+        ),
+        migrations.CreateModel(
+            name='Dashboard',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'dashboard',
+                'verbose_name_plural': 'dashboard',
+                'proxy': True,
+                'default_permissions': ('view',),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('stripe_billing.subscription',),
         ),
         migrations.CreateModel(
             name='ManualGrant',

@@ -3,6 +3,7 @@
 from .catalog import Feature, Price, Product, ProductFeature
 from .checkout import CheckoutSession
 from .customers import Customer
+from .dashboard import Dashboard
 from .emails import EmailMessage
 from .entitlements import Entitlement, EntitlementChange, SourceKind
 from .events import Event
@@ -17,6 +18,7 @@ from .usage import UsageRecord
 __all__ = [
     "CheckoutSession",
     "Customer",
+    "Dashboard",
     "Drift",
     "EmailMessage",
     "Entitlement",

@@ -56,7 +56,6 @@ class Subscription(MirroredModel):
             ("sync_subscription", "Can sync a subscription from Stripe"),
             ("extend_trial", "Can extend a trial"),
             ("cancel_subscription", "Can cancel a subscription"),
-            ("view_dashboard", "Can view the billing dashboard"),
         ]
         constraints = [
             models.UniqueConstraint(
