@@ -12,7 +12,6 @@ from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from ..models import Dashboard
 from ..money import formatted, in_units
@@ -109,11 +108,6 @@ def facts(days: int) -> dict[str, Any]:
         "webhooks": figures.webhooks(parts),
         "run": run,
         "verdict": verdict(run) if run is not None else ("warning", _("There was none yet.")),
-        "source_labels": {
-            "subscription": gettext_lazy("subscription"),
-            "payment": gettext_lazy("payment"),
-            "manual": gettext_lazy("granted by hand"),
-        },
     }
 
 

@@ -77,7 +77,7 @@ class EndForm(DeedForm):
 
 class EndSubscription(Deed):
     name = "cancel"
-    label = gettext_lazy("Cancel")
+    label = gettext_lazy("Cancel the subscription")
     permission = "stripe_billing.cancel_subscription"
     form = EndForm
 

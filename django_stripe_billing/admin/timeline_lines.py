@@ -90,7 +90,7 @@ def _paid(entry: Entry) -> tuple[str, str]:
 def _email(entry: Entry) -> tuple[str, str]:
     row = entry.row
     text = f"{row.get_kind_display()}, {row.recipient or '—'}: {row.get_status_display()}"
-    return text, row.key
+    return text, _("%(id)s, which it is about") % {"id": row.key}
 
 
 def _log(entry: Entry) -> tuple[str, str]:
