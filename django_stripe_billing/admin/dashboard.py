@@ -17,6 +17,7 @@ from ..models import Dashboard
 from ..money import formatted, in_units
 from . import figures
 from .inspecting import InspectingAdmin
+from .revenue import recurring_revenue
 from .run_report import verdict
 
 RANGES = (7, 30, 90, 365)
@@ -89,7 +90,7 @@ def facts(days: int) -> dict[str, Any]:
     """All that the page shows of the last `days`; ten queries, however many rows there are."""
     now = timezone.now()
     parts = figures.spans(now + timedelta(seconds=1), days=days)  # this second, too
-    revenue = figures.recurring_revenue(now)
+    revenue = recurring_revenue(now)
     run = figures.last_run()
     return {
         "subscriptions": figures.subscriptions(parts),

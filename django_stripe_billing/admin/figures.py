@@ -6,42 +6,42 @@ time zones. One platform account is counted, as `access` does.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
 
 from ..access import current
 from ..models import (
     Event,
     Invoice,
-    Price,
     ReconcileRun,
     Subscription,
-    SubscriptionItem,
 )
 from ..rules.revenue import (
-    RecurringLine,
-    discount_share,
-    monthly_recurring_revenue,
     percent,
     percentile,
 )
 
 ACCOUNT = ""
 
-PAYING = ("active", "past_due")
-"""Statuses whose prices recur; a trial brings nothing yet."""
-
-LIVE = (*PAYING, "trialing")
+LIVE = ("active", "past_due", "trialing")
 
 NEVER_BEGAN = ("incomplete", "incomplete_expired")
-
-PERIODIC = ("subscription_create", "subscription_cycle")
-"""Reasons of invoices over whole periods: a proration's discount says nothing about the next."""
 
 SAMPLE = 1000
 """From how many events, the newest, the times of processing are taken."""
@@ -68,118 +68,70 @@ def spans(now: datetime, *, days: int) -> list[Span]:
 
 
 def subscriptions(parts: list[Span]) -> dict[str, Any]:
-    """How many run, began and ended, and what became of trials. One query."""
+    """How many run, began and ended, and what became of trials. One query, of several counts."""
     whole = Span(begins=parts[0].begins, ends=parts[-1].ends)
+    rows = Subscription.objects.filter(account=ACCOUNT).exclude(status__in=NEVER_BEGAN).order_by()
+    running = rows.filter(ended_at__isnull=True)
+    ending = running.filter(Q(cancel_at_period_end=True) | Q(cancel_at__isnull=False))
+    over = rows.filter(whole.holds("trial_end_at"))
     paid = Invoice.objects.filter(
         account=ACCOUNT, subscription_id=OuterRef("stripe_id"), status="paid", amount_paid__gt=0
     )
-    over = whole.holds("trial_end_at")
-    wanted: dict[str, Any] = {
-        "active": Count("pk", filter=Q(status="active")),
-        "trialing": Count("pk", filter=Q(status="trialing")),
-        "past_due": Count("pk", filter=Q(status="past_due")),
-        "ending": Count(
-            "pk",
-            filter=Q(status__in=LIVE) & (Q(cancel_at_period_end=True) | Q(cancel_at__isnull=False)),
+    counts = _counted("status", running, by=F("status")).union(
+        _counted("ending", ending.filter(status__in=LIVE)),
+        _counted(
+            "began",
+            rows.filter(whole.holds("stripe_created_at")),
+            by=_part("stripe_created_at", parts),
         ),
-        "at_start": Count(
-            "pk",
-            filter=Q(stripe_created_at__lt=whole.begins)
-            & (Q(ended_at__isnull=True) | Q(ended_at__gte=whole.begins)),
-        ),
-        "began": Count("pk", filter=whole.holds("stripe_created_at")),
-        "ended": Count("pk", filter=whole.holds("ended_at")),
-        "trials_begun": Count("pk", filter=whole.holds("trial_start_at")),
-        "trials_over": Count("pk", filter=over),
-        "trials_paid": Count("pk", filter=Q(over, Exists(paid))),
-    }
-    for index, part in enumerate(parts):
-        wanted[f"began_{index}"] = Count("pk", filter=part.holds("stripe_created_at"))
-        wanted[f"ended_{index}"] = Count("pk", filter=part.holds("ended_at"))
-    rows = Subscription.objects.filter(account=ACCOUNT).exclude(status__in=NEVER_BEGAN)
-    found = rows.order_by().aggregate(**wanted)
+        _counted("ended", rows.filter(whole.holds("ended_at")), by=_part("ended_at", parts)),
+        _counted("trials_begun", rows.filter(whole.holds("trial_start_at"))),
+        _counted("trials_over", over),
+        _counted("trials_paid", over.filter(Exists(paid))),
+        all=True,
+    )
+    numbers: dict[str, Counter[str]] = defaultdict(Counter)
+    for subject, label, number in counts:
+        numbers[subject][label] = number
+    return _told(numbers, parts)
+
+
+def _told(numbers: dict[str, Counter[str]], parts: list[Span]) -> dict[str, Any]:
+    found: dict[str, Any] = {name: numbers["status"][name] for name in LIVE}
+    for name in ("ending", "began", "ended", "trials_begun", "trials_over", "trials_paid"):
+        found[name] = numbers[name].total()
+    # who ran at the start runs still, or has ended since; what began since did not
+    found["at_start"] = numbers["status"].total() + found["ended"] - found["began"]
     found["churn"] = percent(found["ended"], found["at_start"])
     found["conversion"] = percent(found["trials_paid"], found["trials_over"])
     found["parts"] = [
-        {"span": part, "began": found[f"began_{index}"], "ended": found[f"ended_{index}"]}
+        {"span": part, **{name: numbers[name][str(index)] for name in ("began", "ended")}}
         for index, part in enumerate(parts)
     ]
     return found
 
 
-def recurring_revenue(now: datetime) -> dict[str, Any]:
-    """`{"by_currency": minor units a month, "unpriced": items without an amount}`. Three queries.
-
-    A discount counts as the last invoice over a whole period shows it.
-    """
-    units = _units(_paying_items())
-    discounted = _discounted(now)
-    prices = {
-        row.stripe_id: row
-        for row in Price.objects.filter(
-            account=ACCOUNT, stripe_id__in={price_id for price_id in units if price_id}
-        )
-    }
-    for group in discounted:
-        units[group["price_id"]] -= group["units"]
-    counted = [(price_id, number, (0, 0)) for price_id, number in units.items()] + [
-        (group["price_id"], group["units"], (group["discount"] or 0, group["subtotal"] or 0))
-        for group in discounted
-    ]
-    lines, unpriced = [], 0
-    for price_id, number, (discount, subtotal) in counted:
-        price = prices.get(price_id)
-        if price is not None and price.usage_type == "metered":
-            continue
-        if price is None or price.unit_amount is None:
-            unpriced += number
-            continue
-        lines.append(
-            RecurringLine(
-                currency=price.currency,
-                unit_amount=price.unit_amount,
-                interval=price.interval,
-                interval_count=price.interval_count,
-                units=max(number, 0),
-                discount=discount_share(discount=discount, subtotal=subtotal),
-            )
-        )
-    return {"by_currency": monthly_recurring_revenue(lines), "unpriced": unpriced}
-
-
-def _paying_items() -> QuerySet[SubscriptionItem]:
-    return SubscriptionItem.objects.filter(
-        subscription__account=ACCOUNT, subscription__status__in=PAYING
+def _counted(subject: str, rows: QuerySet[Any], *, by: Any = None) -> QuerySet[Any, Any]:
+    """`(subject, label, number)` for each label, '' without one."""
+    label = Value("", output_field=CharField()) if by is None else by
+    counted: QuerySet[Any, Any] = (
+        rows.annotate(subject=Value(subject, output_field=CharField()), label=label)
+        .values("subject", "label")
+        .annotate(number=Count("pk"))
+        .values_list("subject", "label", "number")
     )
+    return counted
 
 
-def _units(items: QuerySet[SubscriptionItem]) -> Counter[str]:
-    groups = items.order_by().values("price_id").annotate(units=Sum(Coalesce("quantity", 1)))
-    return Counter({group["price_id"]: group["units"] for group in groups})
-
-
-def _discounted(now: datetime) -> list[dict[str, Any]]:
-    """The paying units whose last whole period was discounted, by price and invoice's amounts."""
-    periodic = Invoice.objects.filter(
-        account=ACCOUNT, billing_reason__in=PERIODIC, subtotal__gt=0
-    ).exclude(status="void")
-    recent = now - timedelta(days=3 * 366)  # no period is longer
-    candidates = periodic.filter(discount__gt=0, stripe_created_at__gte=recent)
-    last = periodic.filter(subscription_id=OuterRef("subscription__stripe_id")).order_by(
-        "-stripe_created_at", "-pk"
+def _part(field: str, parts: list[Span]) -> Case:
+    """The index of the part that holds a row, as text; the caller leaves out the others."""
+    return Case(
+        *(
+            When(**{f"{field}__lt": part.ends}, then=Value(str(index)))
+            for index, part in enumerate(parts)
+        ),
+        output_field=CharField(),
     )
-    groups: QuerySet[Any, Any] = (
-        _paying_items()
-        .filter(subscription__stripe_id__in=candidates.order_by().values("subscription_id"))
-        .annotate(
-            discount=Subquery(last.values("discount")[:1]),
-            subtotal=Subquery(last.values("subtotal")[:1]),
-        )
-        .order_by()
-        .values("price_id", "discount", "subtotal")
-        .annotate(units=Sum(Coalesce("quantity", 1)))
-    )
-    return list(groups)
 
 
 def money(parts: list[Span]) -> list[dict[str, Any]]:
