@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
@@ -23,15 +20,10 @@ from .doing import DoingAdmin
 from .findings import findings
 from .grants import GrantFeature
 from .inspecting import InspectingInline, subscriber_search_fields
+from .linking import LinkToSubscriber
 from .synced import in_words, synced_by
 from .timeline import Entry, timeline
 from .timeline_lines import in_words as in_timeline
-
-if TYPE_CHECKING:  # generic for type checkers only
-    ModelForm = forms.ModelForm[Customer]
-else:
-    ModelForm = forms.ModelForm
-
 
 SHOWN = [
     "stripe_id",
@@ -53,10 +45,6 @@ SHOWN = [
 ]
 
 
-class LinkedMeanwhileError(Exception):
-    """Somebody else linked the customer while the form was open."""
-
-
 class SubscriptionInline(InspectingInline):
     model = Subscription
     fields = ["stripe_id", "status", "stripe_created_at", "cancel_at", "ended_at"]
@@ -67,21 +55,6 @@ class PaymentInline(InspectingInline):
     model = Payment
     fields = ["stripe_id", "status", "amount", "currency", "amount_refunded", "dispute_status"]
     show_change_link = True
-
-
-class CustomerForm(ModelForm):
-    """The link to a subscriber, for a customer that was made in Stripe."""
-
-    def clean_subscriber(self) -> Any:
-        subscriber = self.cleaned_data["subscriber"]
-        others = Customer.objects.filter(account=self.instance.account, subscriber=subscriber)
-        other = others.exclude(pk=self.instance.pk).first()
-        if subscriber is not None and other is not None:
-            raise ValidationError(
-                _("%(subscriber)s has the customer %(other)s already.")
-                % {"subscriber": subscriber, "other": other}
-            )
-        return subscriber
 
 
 class LinkFilter(admin.SimpleListFilter):
@@ -106,17 +79,15 @@ class CustomerAdmin(DoingAdmin, AskingAdmin):
     asking_name = "sync"
     asking_label = gettext_lazy("Sync from Stripe")
     asking_permission = "stripe_billing.sync_customer"
-    deeds = (GrantFeature(), SendToPortal())
+    deeds = (LinkToSubscriber(), GrantFeature(), SendToPortal())
     dashboard_folder = "customers"
     change_form_template = "admin/stripe_billing/customer_change_form.html"
-    form = CustomerForm
     list_display = ["__str__", "subscriber", "email", "name", "is_deleted", "in_stripe"]
     list_filter = [LinkFilter, "is_deleted", "livemode"]
     list_select_related = ["subscriber"]
-    raw_id_fields = ["subscriber"]
     inlines = [SubscriptionInline, PaymentInline]
     fields = ["subscriber", *SHOWN]
-    readonly_fields = SHOWN
+    readonly_fields = ["subscriber", *SHOWN]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("subscriber")
@@ -128,34 +99,6 @@ class CustomerAdmin(DoingAdmin, AskingAdmin):
             "payments__stripe_id",
             *names,
         ]
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only to link a customer that nobody is linked to."""
-        may = request.user.has_perm("stripe_billing.change_customer")
-        return may and (obj is None or obj.subscriber_id is None)
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Writes the link alone, and only where there is still none."""
-        if obj.subscriber_id is None:
-            return
-        unlinked = Customer.objects.filter(pk=obj.pk, subscriber=None)
-        if not unlinked.update(subscriber=obj.subscriber_id):
-            raise LinkedMeanwhileError
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The page; what two people do at once ends in a message, with nothing written."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except (IntegrityError, LinkedMeanwhileError):
-            text = _("Nothing was changed: the customer or the subscriber was linked meanwhile.")
-            self.message_user(request, text, messages.ERROR)
-            return redirect(request.get_full_path())
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.core.exceptions import PermissionDenied
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import transaction
@@ -17,10 +16,11 @@ from django.utils.translation import gettext_lazy
 
 from ..checkout import customer_row
 from ..grants import LONGEST_REASON, grant_to_customer, revoke_grant
-from ..models import Customer, Feature, ManualGrant
+from ..models import Feature, ManualGrant
 from ..rules.json_values import LARGEST_INTEGER
 from .doing import Deed, DeedForm, DoingAdmin, Done, MomentInput
 from .inspecting import subscriber_search_fields
+from .linking import SubscriberForm
 
 
 class ReasonForm(DeedForm):
@@ -67,18 +67,8 @@ class GrantForm(ReasonForm):
         return values
 
 
-class SubscriberGrantForm(GrantForm):
+class SubscriberGrantForm(SubscriberForm, GrantForm):
     """The same for a subscriber, who need not be a customer yet."""
-
-    subscriber = forms.ModelChoiceField(
-        Customer._meta.get_field("subscriber").remote_field.model._default_manager.all(),
-        label=gettext_lazy("Subscriber"),
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        relation: Any = Customer._meta.get_field("subscriber").remote_field
-        self.fields["subscriber"].widget = ForeignKeyRawIdWidget(relation, self.admin_site)
 
 
 class GrantFeature(Deed):

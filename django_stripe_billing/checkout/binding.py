@@ -40,6 +40,29 @@ def bind_customer(subscriber: Any) -> Customer:
     return bound
 
 
+def link_customer(customer: Customer, subscriber: Any, *, cause: Cause) -> Customer:
+    """Give a customer that was made in Stripe to a subscriber: what it paid for is theirs then.
+
+    What the subscriber was granted by hand before moves along. Raises CustomerConflictError where
+    either of the two has a partner already. The caller has checked who may, and who it is.
+    """
+    with transaction.atomic():
+        partners = Q(account=customer.account, subscriber=subscriber)
+        rows = Customer.objects.select_for_update().filter(Q(pk=customer.pk) | partners)
+        found = {row.pk: row for row in rows.order_by("pk")}
+        row = found.pop(customer.pk)
+        if row.subscriber_id is not None or row.is_deleted:
+            raise CustomerConflictError(f"{row} was linked, or deleted, meanwhile.")
+        for other in found.values():
+            if other.stripe_id or other.usage.exists():
+                raise CustomerConflictError(f"{subscriber} has the customer {other} already.")
+            move_manual_grants(other, row, cause=cause)
+            other.delete()
+        row.subscriber = subscriber
+        row.save(update_fields=["subscriber"])
+    return row
+
+
 def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Interval]:
     """The customer in Stripe, created under the row's key.
 
