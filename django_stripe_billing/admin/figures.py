@@ -36,12 +36,14 @@ from ..rules.revenue import (
     percent,
     percentile,
 )
+from ..rules.snapshots import MISSING
 
 ACCOUNT = ""
 
 LIVE = ("active", "past_due", "trialing")
 
-NEVER_BEGAN = ("incomplete", "incomplete_expired")
+NOT_COUNTED = ("incomplete", "incomplete_expired", MISSING)
+"""Never paid for, or gone at Stripe without a day on which they ended."""
 
 SAMPLE = 1000
 """From how many events, the newest, the times of processing are taken."""
@@ -70,7 +72,7 @@ def spans(now: datetime, *, days: int) -> list[Span]:
 def subscriptions(parts: list[Span]) -> dict[str, Any]:
     """How many run, began and ended, and what became of trials. One query, of several counts."""
     whole = Span(begins=parts[0].begins, ends=parts[-1].ends)
-    rows = Subscription.objects.filter(account=ACCOUNT).exclude(status__in=NEVER_BEGAN).order_by()
+    rows = Subscription.objects.filter(account=ACCOUNT).exclude(status__in=NOT_COUNTED).order_by()
     running = rows.filter(ended_at__isnull=True)
     ending = running.filter(Q(cancel_at_period_end=True) | Q(cancel_at__isnull=False))
     over = rows.filter(whole.holds("trial_end_at"))

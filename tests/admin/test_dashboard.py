@@ -160,17 +160,17 @@ def test_money_that_is_past_due(payer, clock, break_card):  # noqa: F811
     assert sum(float(part["value"]) for part in taking["parts"]) == 20
 
 
-def test_an_unfinished_checkout_is_no_subscription(db, customer):
-    for status in ("incomplete", "incomplete_expired"):
+@pytest.mark.parametrize("days", [1, 40])
+def test_an_unfinished_checkout_is_no_subscription(db, customer, days):
+    for status in ("incomplete", "incomplete_expired", "missing"):
         Subscription.objects.create(
             stripe_id=f"sub_{status}",
             customer=customer,
             status=status,
-            stripe_created_at=timezone.now(),
-            ended_at=timezone.now(),
+            stripe_created_at=timezone.now() - timedelta(days=days),
         )
     found = facts(30)["subscriptions"]
-    assert (found["began"], found["ended"], found["active"]) == (0, 0, 0)
+    assert (found["began"], found["at_start"], found["active"]) == (0, 0, 0)
 
 
 # Features, webhooks, reconcile
