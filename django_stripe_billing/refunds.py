@@ -32,12 +32,18 @@ def refund_payment(
     check_amount(amount, left=payment.amount - payment.amount_refunded, currency=payment.currency)
     if not payment.payment_intent_id:
         raise RefundError("Nothing was charged for this payment.")
-    refund_id = _refund(
-        payment.payment_intent_id, amount=amount, reason=reason, key=key, account=payment.account
-    )
-    with contextlib.suppress(BillingError):  # it is made: its webhook tells what is not read now
-        sync_payment(payment.snapshot(payment.items.all()), account=payment.account, cause=cause)
-    return refund_id
+    try:
+        return _refund(
+            payment.payment_intent_id,
+            amount=amount,
+            reason=reason,
+            key=key,
+            account=payment.account,
+        )
+    finally:  # made, or perhaps made and not answered: the row must say what is left
+        with contextlib.suppress(BillingError):  # its webhook tells what is not read now
+            items = payment.items.all()
+            sync_payment(payment.snapshot(items), account=payment.account, cause=cause)
 
 
 def refund_invoice(invoice: Invoice, *, amount: int, reason: str, key: uuid.UUID) -> str:

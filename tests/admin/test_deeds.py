@@ -193,6 +193,21 @@ def test_a_refund_that_is_sent_twice_is_made_once(root, shop, payment, refund_ur
     assert refunds(shop) == [1000]
 
 
+@pytest.mark.parametrize("status", [0, 500])
+def test_a_refund_whose_answer_is_lost_is_seen_and_not_made_again(
+    root, shop, payment, refund_url, stripe_sandbox, status
+):
+    asked = fill(root, refund_url, amount="50", reason="duplicate")
+    fault = Fault(method="POST", path="/v1/refunds", status=status, is_after=True)
+    stripe_sandbox.engine.faults.append(fault)
+    answer = root.post(refund_url, hidden(asked), follow=True)
+    assert 'class="error"' in answer.text
+    payment.refresh_from_db()
+    assert payment.amount_refunded == 5000
+    assert "not in a state" in root.get(refund_url, follow=True).text
+    assert refunds(shop) == [5000]
+
+
 @pytest.mark.parametrize("amount", ["50.01", "0", "-1", "1.001", "", "NaN", "1e30", "ten"])
 def test_a_wrong_amount_is_named_and_refunds_nothing(root, shop, refund_url, amount):
     answer = fill(root, refund_url, amount=amount, reason="duplicate", confirmed="yes")
