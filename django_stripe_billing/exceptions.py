@@ -174,6 +174,14 @@ class PersonNeededError(DriftLeftError):
     """Only a person can settle the drift; the text says how."""
 
 
+class GrantError(BadRequest):
+    """A grant by hand without a reason, an end to come, or a feature that is known."""
+
+
+class RefundError(BadRequest):
+    """The amount is more than was paid, or nothing was paid; the text says how much is left."""
+
+
 class NothingToPayError(BillingError):
     """The subscriber has no open invoice."""
 

@@ -32,6 +32,13 @@ def start_portal(
     ).first()
     if customer is None or not customer.stripe_id:
         raise NoCustomerError("There is nothing to manage yet: no customer in Stripe.")
+    return open_portal(request, customer, flow=flow)
+
+
+def open_portal(request: HttpRequest, customer: Customer, *, flow: str = "") -> str:
+    """The same for a customer whom the caller has chosen: staff who send somebody their link."""
+    if customer.is_deleted or not customer.stripe_id:
+        raise NoCustomerError("There is nothing to manage: no customer in Stripe.")
     back = request.build_absolute_uri(settings.PORTAL_RETURN_URL)
     params: dict[str, Any] = {"customer": customer.stripe_id, "return_url": back}
     if flow:
@@ -39,7 +46,7 @@ def start_portal(
             "type": flow,
             "after_completion": {"type": "redirect", "redirect": {"return_url": back}},
         }
-    answer = call("post", "/v1/billing_portal/sessions", params, account=account)
+    answer = call("post", "/v1/billing_portal/sessions", params, account=customer.account)
     url = answer.data.get("url")
     if not isinstance(url, str) or not url:
         raise StripeUnavailableError("Stripe's answer has no portal address.")

@@ -17,13 +17,14 @@ from ..models import (
     Entitlement,
     EntitlementChange,
     Feature,
+    ManualGrant,
     Payment,
     ProductFeature,
     SourceKind,
     Subscription,
     SubscriptionItem,
 )
-from ..rules import payments
+from ..rules import grants, payments
 from ..rules.entitlements import PAID_STATUSES, REASONS
 from ..rules.payment_snapshots import PAID
 from .reading import combined, latest_end
@@ -74,6 +75,11 @@ class Explanation:
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
+
+    @property
+    def sentence(self) -> str:
+        """The answer with its first reason."""
+        return " ".join(self.lines[:2])
 
 
 def explain(subscriber: Any, key: str, *, account: str = "") -> Explanation:
@@ -136,6 +142,10 @@ class _Facts:
         self.feature_keys = set(
             Feature.objects.filter(account=customer.account).values_list("lookup_key", flat=True)
         )
+        self.grants = {
+            row.source_id: row
+            for row in ManualGrant.objects.filter(customer=customer).select_related("feature")
+        }
         self.changes: dict[tuple[str, str], EntitlementChange] = {}
         for change in (
             EntitlementChange.objects.filter(customer=customer)
@@ -209,6 +219,9 @@ class _Facts:
             if payment.stripe_id not in told:
                 lines.append(self._why_no_payment(key, payment))
                 lines += self._cause(key, payment.stripe_id)
+        for grant in self.grants.values():
+            if grant.feature.lookup_key == key and grant.source_id not in told:
+                lines.append(_revoked(grant))
         if not self.subscriptions and not self.payments:
             lines.append(
                 f"{self.customer} has no subscription here. If Stripe shows one, its webhooks were"
@@ -262,6 +275,9 @@ class _Facts:
         return f"{name}, but it is for {sold}, which does not include {key}."
 
     def _source(self, row: Entitlement) -> str:
+        grant = self.grants.get(row.source_id)
+        if grant is not None:
+            return _given(grant)
         payment = self.payments.get(row.source_id)
         if payment is not None:
             bought = {item.product_id for item in payment.items.all()}
@@ -296,12 +312,25 @@ def _nothing(key: str, lines: list[str], *, sources: tuple[Source, ...] = ()) ->
 
 
 def _reason(code: str) -> str:
-    return {**REASONS, **payments.REASONS}.get(code, code or "no rule is recorded")
+    known = {**REASONS, **payments.REASONS, **grants.REASONS}
+    return known.get(code, code or "no rule is recorded")
+
+
+def _given(grant: ManualGrant) -> str:
+    moment = _moment(grant.granted_at)
+    return f'Manual {grant} (by {grant.granted_by} on {moment}: "{grant.reason}")'
+
+
+def _revoked(grant: ManualGrant) -> str:
+    revoked = f"was revoked by {grant.revoked_by} on {_moment(grant.revoked_at)}"
+    return f'{_given(grant)} {revoked}: "{grant.revoke_reason}".'
 
 
 def _past(row: Entitlement) -> str:
     if row.source_kind == SourceKind.PAYMENT:
         return ": the days that were bought are over."
+    if row.source_kind == SourceKind.MANUAL:
+        return ", the end that it was given."
     return _PAST.get(row.reason, _UNRENEWED)
 
 

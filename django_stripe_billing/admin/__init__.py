@@ -3,10 +3,12 @@
 from . import (  # noqa: F401 - importing registers
     catalog,
     customers,
+    dashboard,
     drift,
     emails,
     entitlements,
     events,
+    grants,
     invoices,
     payments,
     runs,

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -15,15 +15,15 @@ from ..exceptions import BillingError
 from ..models import Customer, Payment, Subscription
 from ..sync import sync_customer, sync_customer_invoices
 from .asking import AskingAdmin
+from .deeds import SendToPortal
+from .doing import DoingAdmin
 from .findings import findings
+from .grants import GrantFeature
 from .inspecting import InspectingInline, subscriber_search_fields
+from .linking import LinkToSubscriber
 from .synced import in_words, synced_by
-
-if TYPE_CHECKING:  # generic for type checkers only
-    ModelForm = forms.ModelForm[Customer]
-else:
-    ModelForm = forms.ModelForm
-
+from .timeline import Entry, timeline
+from .timeline_lines import in_words as in_timeline
 
 SHOWN = [
     "stripe_id",
@@ -45,10 +45,6 @@ SHOWN = [
 ]
 
 
-class LinkedMeanwhileError(Exception):
-    """Somebody else linked the customer while the form was open."""
-
-
 class SubscriptionInline(InspectingInline):
     model = Subscription
     fields = ["stripe_id", "status", "stripe_created_at", "cancel_at", "ended_at"]
@@ -59,21 +55,6 @@ class PaymentInline(InspectingInline):
     model = Payment
     fields = ["stripe_id", "status", "amount", "currency", "amount_refunded", "dispute_status"]
     show_change_link = True
-
-
-class CustomerForm(ModelForm):
-    """The link to a subscriber, for a customer that was made in Stripe."""
-
-    def clean_subscriber(self) -> Any:
-        subscriber = self.cleaned_data["subscriber"]
-        others = Customer.objects.filter(account=self.instance.account, subscriber=subscriber)
-        other = others.exclude(pk=self.instance.pk).first()
-        if subscriber is not None and other is not None:
-            raise ValidationError(
-                _("%(subscriber)s has the customer %(other)s already.")
-                % {"subscriber": subscriber, "other": other}
-            )
-        return subscriber
 
 
 class LinkFilter(admin.SimpleListFilter):
@@ -92,22 +73,21 @@ class LinkFilter(admin.SimpleListFilter):
 
 
 @admin.register(Customer)
-class CustomerAdmin(AskingAdmin):
+class CustomerAdmin(DoingAdmin, AskingAdmin):
     """One page answers why a customer may use a feature, or may not."""
 
     asking_name = "sync"
     asking_label = gettext_lazy("Sync from Stripe")
     asking_permission = "stripe_billing.sync_customer"
+    deeds = (LinkToSubscriber(), GrantFeature(), SendToPortal())
     dashboard_folder = "customers"
     change_form_template = "admin/stripe_billing/customer_change_form.html"
-    form = CustomerForm
     list_display = ["__str__", "account", "subscriber", "email", "name", "is_deleted", "in_stripe"]
     list_filter = [LinkFilter, "is_deleted", "livemode"]
     list_select_related = ["subscriber"]
-    raw_id_fields = ["subscriber"]
     inlines = [SubscriptionInline, PaymentInline]
     fields = ["subscriber", *SHOWN]
-    readonly_fields = SHOWN
+    readonly_fields = ["subscriber", *SHOWN]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("subscriber")
@@ -120,41 +100,57 @@ class CustomerAdmin(AskingAdmin):
             *names,
         ]
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only to link a customer that nobody is linked to."""
-        may = request.user.has_perm("stripe_billing.change_customer")
-        return may and (obj is None or obj.subscriber_id is None)
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Writes the link alone, and only where there is still none."""
-        if obj.subscriber_id is None:
-            return
-        unlinked = Customer.objects.filter(pk=obj.pk, subscriber=None)
-        if not unlinked.update(subscriber=obj.subscriber_id):
-            raise LinkedMeanwhileError
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The page; what two people do at once ends in a message, with nothing written."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except (IntegrityError, LinkedMeanwhileError):
-            text = _("Nothing was changed: the customer or the subscriber was linked meanwhile.")
-            self.message_user(request, text, messages.ERROR)
-            return redirect(request.get_full_path())
-
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         customer = context["original"]
         if customer is not None:
+            context["timeline_url"] = self._page(customer, "timeline")
             context.update(findings(customer, asked=request.GET.get("feature", "")))
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.timeline_view)
+        url = path("<path:object_id>/timeline/", view, name="stripe_billing_customer_timeline")
+        return [url, *super().get_urls()]
+
+    def timeline_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Everything that happened to a customer, in one list."""
+        customer = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, customer):
+            raise PermissionDenied
+        if customer is None:
+            raise Http404
+        found = timeline(customer, request)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Timeline"),
+            "subtitle": str(customer.subscriber or customer),
+            "opts": self.opts,
+            "original": customer,
+            "back": self._page(customer),
+            "explanations": findings(customer)["explanations"],
+            "page": found["page"],
+            "lines": [self._line(request, entry) for entry in found["entries"]],
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/stripe_billing/timeline.html", context)
+
+    def _line(self, request: HttpRequest, entry: Entry) -> dict[str, Any]:
+        text, cause = in_timeline(entry)
+        url = ""
+        if entry.kind == "log":
+            url = entry.row.get_admin_url() or ""
+        elif type(entry.row) in self.admin_site._registry:
+            name = f"admin:stripe_billing_{entry.row._meta.model_name}_change"
+            url = reverse(name, args=[entry.row.pk], current_app=self.admin_site.name)
+        return {
+            "moment": entry.moment,
+            "label": entry.label,
+            "text": text,
+            "cause": cause,
+            "url": url,
+        }
 
     def ask(self, request: HttpRequest, row: Any) -> str:
         if not row.stripe_id:

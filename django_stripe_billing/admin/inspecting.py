@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import STRIPE_API_BASE, settings, subscriber_model
+from .exporting import PERMISSION, export_csv
 
 if TYPE_CHECKING:  # these are generic for type checkers only
     ModelAdmin = admin.ModelAdmin[Any]
@@ -25,6 +26,7 @@ DASHBOARD = "https://dashboard.stripe.com"
 class InspectingAdmin(ModelAdmin):
     """Everything is read-only: rows come from Stripe, and history is not deleted."""
 
+    actions = [export_csv]
     list_per_page = 50
     show_full_result_count = False
     dashboard_folder = ""
@@ -38,6 +40,9 @@ class InspectingAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(PERMISSION)
 
     @admin.display(description=_("Dashboard"))
     def in_stripe(self, row: Any) -> str:

@@ -11,12 +11,15 @@ from ..models import Invoice
 from ..money import formatted
 from ..sync import sync_invoice
 from .asking import AskingAdmin
+from .deeds import Refund
+from .doing import DoingAdmin
 from .inspecting import subscriber_search_fields
 from .synced import in_words, synced_by
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(AskingAdmin):
+class InvoiceAdmin(DoingAdmin, AskingAdmin):
+    deeds = (Refund(),)
     asking_name = "sync"
     asking_label = gettext_lazy("Sync from Stripe")
     asking_permission = "stripe_billing.sync_invoice"

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy
 from ..models import Payment, PaymentItem, TrialUse
 from ..sync import sync_payment
 from .asking import AskingAdmin
+from .deeds import Refund
+from .doing import DoingAdmin
 from .inspecting import (
     InspectingAdmin,
     InspectingInline,
@@ -25,7 +27,8 @@ class PaymentItemInline(InspectingInline):
 
 
 @admin.register(Payment)
-class PaymentAdmin(AskingAdmin):
+class PaymentAdmin(DoingAdmin, AskingAdmin):
+    deeds = (Refund(),)
     asking_name = "sync"
     asking_label = gettext_lazy("Sync from Stripe")
     asking_permission = "stripe_billing.sync_payment"

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy
 from ..models import CheckoutSession, Subscription, SubscriptionItem
 from ..sync import sync_subscription
 from .asking import AskingAdmin
+from .deeds import EndSubscription, ExtendTrial
+from .doing import DoingAdmin
 from .inspecting import InspectingAdmin, InspectingInline, subscriber_search_fields
 from .synced import in_words, synced_by
 
@@ -27,7 +29,8 @@ class SubscriptionItemInline(InspectingInline):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(AskingAdmin):
+class SubscriptionAdmin(DoingAdmin, AskingAdmin):
+    deeds = (ExtendTrial(), EndSubscription())
     asking_name = "sync"
     asking_label = gettext_lazy("Sync from Stripe")
     asking_permission = "stripe_billing.sync_subscription"

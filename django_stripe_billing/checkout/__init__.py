@@ -1,6 +1,6 @@
 """What subscribers buy, and how: hosted Checkout."""
 
-from .binding import bind_customer
+from .binding import bind_customer, customer_row, link_customer
 from .returning import ReturnState, read_return, status_of
 from .selling import check_quantity, find_price, sold_prices
 from .sessions import start_checkout
@@ -10,7 +10,9 @@ __all__ = [
     "ReturnState",
     "bind_customer",
     "check_quantity",
+    "customer_row",
     "find_price",
+    "link_customer",
     "read_return",
     "sold_prices",
     "start_checkout",

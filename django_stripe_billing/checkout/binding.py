@@ -17,7 +17,7 @@ from ..rules.json_values import metadata, second
 from ..rules.ordering import Interval
 from ..rules.snapshots import CustomerSnapshot, parse_customer
 from ..stripe_api import pages, request
-from ..sync import Cause, apply_customer
+from ..sync import Cause, apply_customer, move_manual_grants
 
 BINDING = "django_stripe_billing_binding"
 """The metadata key by which a customer is found again whose creation was answered with 5xx."""
@@ -32,13 +32,36 @@ def bind_customer(subscriber: Any, *, account: str = "") -> Customer:
     idempotent: two tabs, or a retry after a lost answer, make one customer. A customer that was
     deleted in Stripe is left behind, and a new one bound. Raises StripeError.
     """
-    customer = _row_of(subscriber, account=account)
+    customer = customer_row(subscriber, account=account)
     if customer.stripe_id:
         return customer
     snapshot, interval = _create(subscriber, customer)
     bound = _take_stripe_id(customer, snapshot)
     apply_customer(snapshot, interval, account=account, cause=Cause(kind="checkout"))
     return bound
+
+
+def link_customer(customer: Customer, subscriber: Any, *, cause: Cause) -> Customer:
+    """Give a customer that was made in Stripe to a subscriber: what it paid for is theirs then.
+
+    What the subscriber was granted by hand before moves along. Raises CustomerConflictError where
+    either of the two has a partner already. The caller has checked who may, and who it is.
+    """
+    with transaction.atomic():
+        partners = Q(account=customer.account, subscriber=subscriber)
+        rows = Customer.objects.select_for_update().filter(Q(pk=customer.pk) | partners)
+        found = {row.pk: row for row in rows.order_by("pk")}
+        row = found.pop(customer.pk)
+        if row.subscriber_id is not None or row.is_deleted:
+            raise CustomerConflictError(f"{row} was linked, or deleted, meanwhile.")
+        for other in found.values():
+            if other.stripe_id or other.usage.exists():
+                raise CustomerConflictError(f"{subscriber} has the customer {other} already.")
+            move_manual_grants(other, row, cause=cause)
+            other.delete()
+        row.subscriber = subscriber
+        row.save(update_fields=["subscriber"])
+    return row
 
 
 def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Interval]:
@@ -93,7 +116,8 @@ def _find(customer: Customer) -> tuple[CustomerSnapshot, Interval] | None:
     return None
 
 
-def _row_of(subscriber: Any, *, account: str) -> Customer:
+def customer_row(subscriber: Any, *, account: str = "") -> Customer:
+    """The subscriber's row, made where there is none; it may not be in Stripe yet."""
     own = Customer.objects.filter(account=account, subscriber=subscriber)
     found = own.first()
     if found is not None and not found.is_deleted:
@@ -133,6 +157,7 @@ def _merge(customer: Customer, snapshot: CustomerSnapshot) -> Customer:
             if theirs.subscriber_id not in {None, customer.subscriber_id}:
                 raise CustomerConflictError(f"{snapshot.id} is bound to another subscriber.")
             if ours is not None and ours.pk != theirs.pk:
+                move_manual_grants(ours, theirs, cause=Cause(kind="checkout"))
                 ours.delete()
             theirs.subscriber_id = customer.subscriber_id
             theirs.save(update_fields=["subscriber"])

@@ -3,9 +3,11 @@
 from .catalog import Feature, Price, Product, ProductFeature
 from .checkout import CheckoutSession
 from .customers import Customer
+from .dashboard import Dashboard
 from .emails import EmailMessage
 from .entitlements import Entitlement, EntitlementChange, SourceKind
 from .events import Event
+from .grants import ManualGrant
 from .invoices import Invoice
 from .payments import Payment, PaymentItem
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
@@ -16,6 +18,7 @@ from .usage import UsageRecord
 __all__ = [
     "CheckoutSession",
     "Customer",
+    "Dashboard",
     "Drift",
     "EmailMessage",
     "Entitlement",
@@ -23,6 +26,7 @@ __all__ = [
     "Event",
     "Feature",
     "Invoice",
+    "ManualGrant",
     "Payment",
     "PaymentItem",
     "Price",

@@ -89,7 +89,11 @@ class Customer(MirroredModel):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
         ordering = ["-pk"]
-        permissions = [("sync_customer", "Can sync a customer from Stripe")]
+        permissions = [
+            ("sync_customer", "Can sync a customer from Stripe"),
+            ("portal_customer", "Can open a customer's portal"),
+            ("export_customer", "Can export lists as CSV"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "stripe_id"], name="stripe_billing_customer_stripe_id"

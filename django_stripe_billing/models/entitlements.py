@@ -16,6 +16,7 @@ class SourceKind(models.TextChoices):
 
     SUBSCRIPTION = "subscription", _("subscription")
     PAYMENT = "payment", _("payment")
+    MANUAL = "manual", _("granted by hand")
 
 
 class Entitlement(models.Model):
@@ -35,7 +36,9 @@ class Entitlement(models.Model):
     source_id = models.CharField(
         _("source id"),
         max_length=255,
-        help_text=_("The Stripe id of the subscription, or of the payment's checkout session."),
+        help_text=_(
+            "The Stripe id of the subscription, or of the payment's checkout session, or a grant."
+        ),
     )
     subscription = models.ForeignKey(
         Subscription,

@@ -74,6 +74,10 @@ class Invoice(MirroredModel):
     livemode = models.BooleanField(_("live mode"), default=False)
     currency = models.CharField(_("currency"), max_length=3, blank=True, default="")
     total = models.BigIntegerField(_("total"), default=0)
+    subtotal = models.BigIntegerField(
+        _("subtotal"), default=0, help_text=_("Before discounts and taxes.")
+    )
+    discount = models.BigIntegerField(_("discount"), default=0)
     amount_due = models.BigIntegerField(_("amount due"), default=0)
     amount_paid = models.BigIntegerField(_("amount paid"), default=0)
     amount_remaining = models.BigIntegerField(_("amount remaining"), default=0)
@@ -157,6 +161,8 @@ class Invoice(MirroredModel):
             created=to_second(self.stripe_created_at) or 0,
             currency=self.currency,
             total=self.total,
+            subtotal=self.subtotal,
+            discount=self.discount,
             amount_due=self.amount_due,
             amount_paid=self.amount_paid,
             amount_remaining=self.amount_remaining,
@@ -183,6 +189,8 @@ class Invoice(MirroredModel):
         self.stripe_created_at = datetime.fromtimestamp(snapshot.created, UTC)
         self.currency = snapshot.currency
         self.total = snapshot.total
+        self.subtotal = snapshot.subtotal
+        self.discount = snapshot.discount
         self.amount_due = snapshot.amount_due
         self.amount_paid = snapshot.amount_paid
         self.amount_remaining = snapshot.amount_remaining

@@ -70,7 +70,10 @@ class Payment(MirroredModel):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         ordering = ["-pk"]
-        permissions = [("sync_payment", "Can sync a payment from Stripe")]
+        permissions = [
+            ("sync_payment", "Can sync a payment from Stripe"),
+            ("refund_payment", "Can refund a payment"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "stripe_id"], name="stripe_billing_payment_stripe_id"

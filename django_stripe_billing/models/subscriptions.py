@@ -52,7 +52,11 @@ class Subscription(MirroredModel):
         verbose_name = _("subscription")
         verbose_name_plural = _("subscriptions")
         ordering = ["-stripe_created_at", "-pk"]
-        permissions = [("sync_subscription", "Can sync a subscription from Stripe")]
+        permissions = [
+            ("sync_subscription", "Can sync a subscription from Stripe"),
+            ("extend_trial", "Can extend a trial"),
+            ("cancel_subscription", "Can cancel a subscription"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "stripe_id"], name="stripe_billing_subscription_stripe_id"

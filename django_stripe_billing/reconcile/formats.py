@@ -57,7 +57,7 @@ def write_csv(report: Report, out: TextIO) -> None:
     writer = csv.DictWriter(out, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for entry in report.each_drift():
-        writer.writerow({key: _inert(value) for key, value in drift_data(entry).items()})
+        writer.writerow({key: inert(value) for key, value in drift_data(entry).items()})
 
 
 def write_html(report: Report, out: TextIO) -> None:
@@ -183,7 +183,7 @@ def stripe_url(entry: Drift) -> str:
     return "/".join(part for part in parts if part)
 
 
-def _inert(value: Any) -> Any:
+def inert(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
         return f"'{value}"

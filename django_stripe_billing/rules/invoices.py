@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .json_values import (
+    LARGEST_INTEGER,
     JSONObject,
     customer_of,
     flag,
@@ -49,6 +50,10 @@ class InvoiceSnapshot:
     created: int
     currency: str
     total: int
+    subtotal: int
+    """Before discounts and taxes."""
+    discount: int
+    """What discounts took off."""
     amount_due: int
     amount_paid: int
     amount_remaining: int
@@ -99,6 +104,8 @@ def parse_invoice(data: object) -> InvoiceSnapshot | None:
         created=second(source.get("created")) or 0,
         currency=text(source.get("currency"), longest=3),
         total=integer(source.get("total")) or 0,
+        subtotal=integer(source.get("subtotal")) or 0,
+        discount=_discount_of(source),
         amount_due=amount_due or 0,
         amount_paid=amount_paid or 0,
         amount_remaining=remaining,
@@ -140,6 +147,13 @@ def _subscription_of(source: object) -> str:
     invoice = mapping(source)
     details = mapping(mapping(invoice.get("parent")).get("subscription_details"))
     return identifier(details.get("subscription")) or identifier(invoice.get("subscription"))
+
+
+def _discount_of(invoice: JSONObject) -> int:
+    amounts = invoice.get("total_discount_amounts")
+    rows = amounts if isinstance(amounts, list) else []
+    taken = sum(integer(mapping(row).get("amount")) or 0 for row in rows)
+    return min(max(taken, 0), LARGEST_INTEGER)
 
 
 def _products_of(invoice: JSONObject) -> tuple[str, ...]:

@@ -13,12 +13,17 @@ _PER_MONTH = {
 """How many intervals a month has; a year has 365.25 days."""
 
 
-def per_month(amount: int, *, interval: str, interval_count: int) -> int:
-    """An amount in minor units for `interval_count` intervals, as minor units a month.
+def exactly_per_month(amount: int, *, interval: str, interval_count: int) -> Fraction:
+    """An amount in minor units for `interval_count` intervals, as minor units a month, unrounded.
 
-    Halves are rounded to the even unit. An interval that we do not know counts as nothing.
+    An interval that we do not know counts as nothing.
     """
     share = _PER_MONTH.get(interval)
     if share is None or interval_count < 1:
-        return 0
-    return round(amount * share / interval_count)
+        return Fraction(0)
+    return amount * share / interval_count
+
+
+def per_month(amount: int, *, interval: str, interval_count: int) -> int:
+    """The same in whole minor units; halves are rounded to the even unit."""
+    return round(exactly_per_month(amount, interval=interval, interval_count=interval_count))

@@ -1,5 +1,6 @@
 """What subscribers do to their own subscription: change it, end it, take that back, pause it."""
 
+from .by_staff import end_subscription, extend_trial
 from .changing import change_plan, change_quantity
 from .ending import FEEDBACK, cancel, pause, resume, unpause
 from .finding import own_subscription
@@ -16,6 +17,8 @@ __all__ = [
     "cancel",
     "change_plan",
     "change_quantity",
+    "end_subscription",
+    "extend_trial",
     "own_subscription",
     "pause",
     "preview_change",

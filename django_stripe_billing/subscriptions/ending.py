@@ -55,7 +55,7 @@ def cancel(
         return write(row, params, intent="end", is_deletion=True)
     if row.is_ending:
         raise NothingToChangeError("The subscription is set to end already.")
-    _release_schedule(row)
+    release_schedule(row)
     return write(row, {"cancel_at_period_end": True, **params}, intent="cancel")
 
 
@@ -89,7 +89,7 @@ def pause(subscriber: Any, *, subscription: str = "") -> Subscription:
             "This subscription is of Stripe's classic billing mode, which can't be paused.",
             status=row.status,
         )
-    _release_schedule(row, data)
+    release_schedule(row, data)
     return write(row, {"type": "subscription"}, intent="pause", action="pause")
 
 
@@ -125,7 +125,7 @@ def _pay_open_invoice(row: Subscription, data: dict[str, Any]) -> Subscription:
     return fresh(row)
 
 
-def _release_schedule(row: Subscription, data: dict[str, Any] | None = None) -> None:
+def release_schedule(row: Subscription, data: dict[str, Any] | None = None) -> None:
     """A scheduled change would stand in the way of the end: it is taken back with it."""
     schedule_id = identifier((data or read(row)).get("schedule"))
     if schedule_id:

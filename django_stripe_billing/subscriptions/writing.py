@@ -57,16 +57,17 @@ def write(
     intent: str,
     action: str = "",
     is_deletion: bool = False,
+    cause: Cause | None = None,
 ) -> Subscription:
     """POST to the subscription, or DELETE it, and apply what it is then; its row, read anew.
 
-    Raises SubscriptionNotFoundError where it has ended and nobody told us, PaymentDeclinedError,
-    ActionRequiredError and other StripeErrors. After an error the subscription is read again, so
-    that the row says what came of it.
+    `cause` None: the subscriber did it. Raises SubscriptionNotFoundError where it has ended and
+    nobody told us, PaymentDeclinedError, ActionRequiredError and other StripeErrors. After an error
+    the subscription is read again, so that the row says what came of it.
     """
     path = path_of(subscription, action)
     try:
-        with failures_settled(subscription):
+        with failures_settled(subscription, cause=cause):
             if is_deletion:
                 answer = request("delete", path, params, account=subscription.account)
             else:
@@ -79,11 +80,11 @@ def write(
                 )
     except StripeError as error:
         raise declined(error) from None
-    return take(subscription, answer)
+    return take(subscription, answer, cause=cause)
 
 
 @contextmanager
-def failures_settled(subscription: Subscription) -> Iterator[None]:
+def failures_settled(subscription: Subscription, *, cause: Cause | None = None) -> Iterator[None]:
     """Read the subscription anew where a call about it fails; the failure passes as it is.
 
     But where Stripe refuses because it has ended, and no webhook told us: that raises
@@ -93,44 +94,46 @@ def failures_settled(subscription: Subscription) -> Iterator[None]:
         yield
     except StripeUnavailableError as error:
         if error.status:  # Stripe repeats an error for its key: a row read anew makes another
-            settle(subscription)
+            settle(subscription, cause=cause)
         raise
     except StripeError:
-        if not _has_ended(subscription):  # which has read it anew, as above
+        if not _has_ended(subscription, cause=cause):  # which has read it anew, as above
             raise
     else:
         return
     raise SubscriptionNotFoundError("The subscription has ended.")
 
 
-def _has_ended(subscription: Subscription) -> bool:
+def _has_ended(subscription: Subscription, *, cause: Cause | None) -> bool:
     try:
-        return settle(subscription).status in ENDED_STATUSES
+        return settle(subscription, cause=cause).status in ENDED_STATUSES
     except BillingError:  # Stripe's first answer says more than this one
         return False
 
 
-def take(subscription: Subscription, answer: Answer) -> Subscription:
+def take(subscription: Subscription, answer: Answer, *, cause: Cause | None = None) -> Subscription:
     """Apply an answer that is the subscription, through the door."""
     snapshot = parse_subscription(answer.data)
     if snapshot is None or snapshot.id != subscription.stripe_id or not snapshot.is_complete:
-        return settle(subscription)
+        return settle(subscription, cause=cause)
     reading = SubscriptionReading(
         snapshot=snapshot,
         interval=answer.interval,
         account=subscription.account,
         revision=subscription.revision,
     )
-    [outcome] = apply_subscriptions([reading], cause=cause_of(subscription))
+    [outcome] = apply_subscriptions([reading], cause=cause or cause_of(subscription))
     if outcome.verdict is Verdict.AMBIGUOUS:  # a webhook was faster, within the same second
-        return settle(subscription)
+        return settle(subscription, cause=cause)
     return fresh(subscription)
 
 
-def settle(subscription: Subscription) -> Subscription:
+def settle(subscription: Subscription, *, cause: Cause | None = None) -> Subscription:
     """Read the subscription from Stripe again, and apply it. Raises StripeError, UnsettledError."""
     sync_subscription(
-        subscription.stripe_id, account=subscription.account, cause=cause_of(subscription)
+        subscription.stripe_id,
+        account=subscription.account,
+        cause=cause or cause_of(subscription),
     )
     return fresh(subscription)
 

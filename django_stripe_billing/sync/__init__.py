@@ -20,6 +20,7 @@ from .fetching import (
     sync_invoice,
     sync_subscription,
 )
+from .grants import add_manual_grant, end_manual_grant, move_manual_grants
 from .insertion import insert
 from .invoice_news import Told
 from .invoices import InvoiceReading, apply_invoice, delete_invoice
@@ -62,6 +63,7 @@ __all__ = [
     "Stored",
     "SubscriptionReading",
     "Told",
+    "add_manual_grant",
     "apply_customer",
     "apply_feature",
     "apply_invoice",
@@ -75,6 +77,7 @@ __all__ = [
     "claim_trial",
     "close_sessions",
     "delete_invoice",
+    "end_manual_grant",
     "expect_payment",
     "fetch_payment_method",
     "forget_payment_method",
@@ -82,6 +85,7 @@ __all__ = [
     "lock_products",
     "mark_missing",
     "mark_payment_missing",
+    "move_manual_grants",
     "parse_fetched",
     "payment_pages",
     "read_catalog",

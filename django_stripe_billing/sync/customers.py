@@ -9,6 +9,7 @@ from ..models import Customer, Subscription
 from ..rules.ordering import Interval, Verdict, join
 from ..rules.snapshots import CustomerSnapshot
 from .door import Cause
+from .grants import recompute_manual_grants
 from .mirror import judge_row
 from .payments import recompute_payments
 from .stored import lock_customers
@@ -58,3 +59,4 @@ def _revoke(customer: Customer, *, cause: Cause) -> None:
     ids = Subscription.objects.filter(customer=customer).values_list("stripe_id", flat=True)
     recompute_subscriptions(ids, account=customer.account, cause=cause)
     recompute_payments(customers=[customer.pk], account=customer.account, cause=cause)
+    recompute_manual_grants([customer.pk], cause=cause)

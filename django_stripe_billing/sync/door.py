@@ -97,6 +97,11 @@ def write_entitlements(
     return recorded
 
 
+def move_history(source: Customer, target: Customer) -> None:
+    """Give a customer the changes that are recorded of a row that goes."""
+    EntitlementChange.objects.filter(customer=source).update(customer=target)
+
+
 def _differs(step: Change, name: str) -> bool:
     return bool(getattr(step.before, name) != getattr(step.after, name))
 

@@ -1,17 +1,21 @@
 """The admin over real requests."""
 
+import uuid
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils import timezone
 
 from django_stripe_billing.access import has_feature
+from django_stripe_billing.grants import grant
 from django_stripe_billing.models import Customer, Event, Subscription
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.webhooks import webhook_handler
 from django_stripe_billing.webhooks.registry import unregister
 
 from ..statements import statements
+from .deeds import do, fill, hidden
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -223,27 +227,59 @@ def test_an_unlinked_customer_is_linked_once(admin, shop, stripe_sandbox, subscr
     )
     stripe_sandbox.deliver()
     row = Customer.objects.get(stripe_id=made["id"])
-    inline = {
-        f"{rows}-{count}_FORMS": "0"
-        for rows in ("subscriptions", "payments")
-        for count in ("TOTAL", "INITIAL")
-    }
-    admin.post(page("customer_change", row.pk), {"subscriber": subscriber.pk, **inline})
+    answer = do(admin, page("customer_deed", row.pk, "link"), subscriber=subscriber.pk)
+    assert "Linked to" in answer.text
     assert has_feature(subscriber, "reports")
+    assert LogEntry.objects.get().change_message.startswith("Link to a subscriber: Linked to")
     other = shop.add_customer()
     stripe_sandbox.deliver()
     second = Customer.objects.get(stripe_id=other["id"])
-    answer = admin.post(page("customer_change", second.pk), {"subscriber": subscriber.pk, **inline})
-    assert "already" in answer.content.decode()
+    answer = fill(admin, page("customer_deed", second.pk, "link"), subscriber=subscriber.pk)
+    assert "already" in answer.text
     second.refresh_from_db()
     assert second.subscriber is None
 
 
 def test_a_linked_customer_is_not_moved(admin, bought, subscriber, other_subscriber):
     row = Customer.objects.get(subscriber=subscriber)
-    admin.post(page("customer_change", row.pk), {"subscriber": other_subscriber.pk})
+    url = page("customer_deed", row.pk, "link")
+    sent = {"subscriber": other_subscriber.pk, "confirmed": "yes", "key": str(uuid.uuid4())}
+    assert "not in a state" in admin.post(url, sent, follow=True).text
+    assert admin.post(page("customer_change", row.pk), sent).status_code == 403
     row.refresh_from_db()
     assert row.subscriber == subscriber
+
+
+def test_two_people_who_link_at_once_link_once(admin, shop, stripe_sandbox, subscriber):
+    rows = [Customer.objects.create(stripe_id=f"cus_{number}") for number in range(2)]
+    asked = [
+        fill(admin, page("customer_deed", row.pk, "link"), subscriber=subscriber.pk) for row in rows
+    ]
+    for row, answer in zip(rows, asked, strict=True):
+        admin.post(page("customer_deed", row.pk, "link"), hidden(answer))
+    assert Customer.objects.get(subscriber=subscriber) == rows[0]
+
+
+def test_what_was_granted_by_hand_moves_to_the_customer_that_is_linked(admin, shop, subscriber):
+    grant(subscriber, "export", until=None, reason="press", by="root")
+    row = Customer.objects.create(stripe_id="cus_1")
+    do(admin, page("customer_deed", row.pk, "link"), subscriber=subscriber.pk)
+    row.refresh_from_db()
+    assert row.subscriber == subscriber
+    assert Customer.objects.filter(subscriber=subscriber).count() == 1
+    assert has_feature(subscriber, "export")
+    assert row.grants.get().is_running
+
+
+def test_who_may_not_link_gets_403(staff, db, subscriber):
+    row = Customer.objects.create(stripe_id="cus_1")
+    client = staff("view_customer", "sync_customer", "add_manualgrant")
+    url = page("customer_deed", row.pk, "link")
+    assert client.get(url).status_code == 403
+    sent = {"subscriber": subscriber.pk, "confirmed": "yes", "key": str(uuid.uuid4())}
+    assert client.post(url, sent).status_code == 403
+    row.refresh_from_db()
+    assert row.subscriber is None
 
 
 def test_the_payload_is_readable_and_escaped(admin, db):

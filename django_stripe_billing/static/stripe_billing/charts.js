@@ -34,6 +34,7 @@
           label,
           data,
           backgroundColor: () => colour(property),
+          maxBarThickness: 48,
         })),
       },
       options: {

@@ -1,0 +1,53 @@
+"""What staff does to somebody's subscription: the caller has checked that they may."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from django.utils import timezone
+
+from ..exceptions import NothingToChangeError, SubscriptionStateError
+from ..models import Subscription
+from ..models.mirrored import to_second
+from ..rules.snapshots import ENDED_STATUSES
+from ..sync import Cause
+from .ending import release_schedule
+from .finding import check_state
+from .writing import write
+
+LONGEST_TRIAL = timedelta(days=730)
+"""https://docs.stripe.com/api/subscriptions/update#update_subscription-trial_end"""
+
+
+def extend_trial(row: Subscription, *, until: datetime, cause: Cause) -> Subscription:
+    """Let a running trial end later, at an aware `until`; the subscription as it is then.
+
+    Nothing is charged or credited for it. Raises SubscriptionStateError where no trial runs,
+    NothingToChangeError where that is no later, and StripeError.
+    """
+    check_state(row, frozenset({"trialing"}))
+    if row.trial_end_at is not None and until <= row.trial_end_at:
+        raise NothingToChangeError("The trial runs until then already.")
+    if not timezone.now() < until <= timezone.now() + LONGEST_TRIAL:
+        raise NothingToChangeError("A trial ends in the future, within two years.")
+    params: dict[str, Any] = {"trial_end": to_second(until), "proration_behavior": "none"}
+    return write(row, params, intent="extend trial", cause=cause)
+
+
+def end_subscription(
+    row: Subscription, *, when: Literal["period_end", "now"], cause: Cause
+) -> Subscription:
+    """Cancel a subscription, with its period or at once, without a refund; as it is then.
+
+    Raises SubscriptionStateError where it has ended, NothingToChangeError where it is set to end
+    already, and StripeError. https://docs.stripe.com/billing/subscriptions/cancel
+    """
+    if row.status in ENDED_STATUSES:
+        raise SubscriptionStateError("The subscription has ended already.", status=row.status)
+    if when == "now" or row.status == "incomplete":
+        return write(row, {}, intent="end", is_deletion=True, cause=cause)
+    if row.is_ending:
+        raise NothingToChangeError("The subscription is set to end already.")
+    release_schedule(row)
+    return write(row, {"cancel_at_period_end": True}, intent="cancel", cause=cause)
