@@ -6,6 +6,8 @@ import logging
 from typing import Any
 from urllib.parse import quote
 
+from django.utils.translation import gettext as _
+
 from .access import Dunning, dunning_of
 from .exceptions import (
     ActionRequiredError,
@@ -50,7 +52,7 @@ def retry_payment(subscriber: Any) -> Invoice:
     """
     invoice = _oldest_open(subscriber)
     if invoice is None:
-        raise NothingToPayError("There is no open invoice.")
+        raise NothingToPayError(_("There is no open invoice."))
     cause = Cause(kind="person", id=f"{subscriber._meta.label}:{subscriber.pk}")
     try:
         answer = _pay(invoice)
@@ -95,7 +97,7 @@ def _pay(invoice: Invoice) -> Answer:
         return answer
     if failure.code in REQUIRES_ACTION:
         raise ActionRequiredError(
-            "The bank wants this payment to be confirmed.",
+            _("The bank wants this payment to be confirmed."),
             hosted_url=invoice.hosted_invoice_url,
             code=failure.code,
             status=failure.status,
