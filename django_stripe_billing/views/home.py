@@ -56,12 +56,16 @@ def home(request: HttpRequest) -> HttpResponse:
     invoices = list(invoices_of(subscriber)[: RECENT_INVOICES + 1])
     features = entitlements(subscriber)
     names = _names(features)
+    usage = list(_usage(subscriber, features, names))
+    shown = {entry.name for entry in usage}
     context = {
         "standings": [standing for standing in held if standing.is_live],
         "ended": next((standing for standing in held if not standing.is_live), None),
         "trouble": dunning_of(subscriber),
-        "features": [(names[key], features[key]) for key in sorted(features)],
-        "usage": list(_usage(subscriber, features, names)),
+        "usage": usage,
+        "features": [
+            (names[key], features[key]) for key in sorted(features) if names[key] not in shown
+        ],
         "invoices": invoices[:RECENT_INVOICES],
         "has_more_invoices": len(invoices) > RECENT_INVOICES,
         **charged(subscriber),
@@ -78,13 +82,10 @@ def _usage(
             count = import_string(counter) if isinstance(counter, str) else counter
             used = Decimal(int(count(subscriber)))
             yield Usage(name=names[key], used=used, limit=features[key].limit)
-    for meter, used in totals(subscriber).items():
+    for meter, total in totals(subscriber).items():
+        used = Decimal(f"{total.normalize():f}")  # 12.5, and neither 12.500000 nor 1E+1
         limit = features[meter].limit if meter in features else None
-        yield Usage(
-            name=names.get(meter, _spaced(meter)),
-            used=Decimal(f"{used.normalize():f}"),
-            limit=limit,
-        )
+        yield Usage(name=names.get(meter, _spaced(meter)), used=used, limit=limit)
 
 
 def _names(features: dict[str, FeatureAccess]) -> dict[str, str]:
