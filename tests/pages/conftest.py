@@ -143,9 +143,9 @@ class Markup(HTMLParser):
         for name, value in attrs:
             if name == "style" or name.startswith("on"):
                 self.problems.append(f"{name} on <{tag}>")
-            if name in {"src", "srcset", "background"} or (name == "href" and tag == "link"):
-                if re.match(r"(?i)\s*(https?:|//|data:|javascript:)", value or ""):
-                    self.problems.append(f"{value} is elsewhere")
+            is_loaded = name in {"src", "srcset"} or (name == "href" and tag == "link")
+            if is_loaded and re.match(r"(?i)\s*(https?:|//|data:|javascript:)", value or ""):
+                self.problems.append(f"{value} is elsewhere")
             if name == "href" and re.match(r"(?i)\s*(data|javascript):", value or ""):
                 self.problems.append(f"{value} is a script")
         if tag == "label" and given.get("for"):

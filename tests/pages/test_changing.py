@@ -57,8 +57,8 @@ def test_the_sum_is_shown_before_and_charged_by_the_click(
 ):
     text, token = preview(quantity=5)
     assert writes(shop) == []
-    assert "Pro × 2, $40.00 per month" in text
-    assert "Pro × 5, $100.00 per month" in text
+    assert "Pro \N{MULTIPLICATION SIGN} 2, $40.00 per month" in text
+    assert "Pro \N{MULTIPLICATION SIGN} 5, $100.00 per month" in text
     shown = re.search(r"Change now and pay (\$[\d.]+)", text)[1]
     stripe_sandbox.advance(300)  # the visitor thinks
     answer = send("change", token=token, when="now")

@@ -1,4 +1,4 @@
-"""Each page in each state: it is there, has clean markup, and asks the database as often as said."""
+"""Each page in each state: it is there, has clean markup, and asks as much as it should."""
 
 import pytest
 from django.test import Client
