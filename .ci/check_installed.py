@@ -38,7 +38,9 @@ from django_stripe_billing.sandbox import Engine  # noqa: E402
 call_command("migrate", verbosity=0)
 get_template("stripe_billing/checkout_return.html")
 with translation.override("de"):
-    assert translation.gettext("Plans and prices") == "Tarife und Preise", "no catalogs"
-assert finders.find("stripe_billing/billing.css"), "no stylesheet"
+    if translation.gettext("Plans and prices") != "Tarife und Preise":
+        raise SystemExit("The catalogs are missing.")
+if not finders.find("stripe_billing/billing.css"):
+    raise SystemExit("The stylesheet is missing.")
 Engine().call("POST", "/v1/products", {"name": "needs parameters.json"})
 print(f"{django_stripe_billing.__path__[0]} works")
