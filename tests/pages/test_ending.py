@@ -34,6 +34,13 @@ def test_cancelling_says_until_when_and_keeps_access(in_state, shop, page, send,
     assert send("cancel")["Location"] == url("home")  # a second click
 
 
+def test_nothing_is_promised_to_who_has_not_paid(in_state, page):
+    in_state("past_due")
+    text = page("cancel").text
+    assert "It ends with the paid period" in text
+    assert "Everything works until" not in text
+
+
 def test_every_reason_that_stripe_counts_has_its_words():
     assert REASONS.keys() == set(FEEDBACK)
 
@@ -73,18 +80,23 @@ def test_a_pause_and_its_end(in_state, page, send, subscriber):
     assert not has_feature(subscriber, "reports")
     assert send("pause")["Location"] == url("home")
     assert "No access and no charges" in page("home").text
-    assert "is charged now" in page("resume").text
+    assert "less what was left" in page("resume").text
     assert send("resume")["Location"] == url("home")
     assert has_feature(subscriber, "reports")
 
 
-def test_a_declined_card_does_not_resume_a_pause(in_state, send, stripe_sandbox):
-    in_state("paused")
+def test_a_declined_card_after_a_pause_is_a_missing_payment(in_state, page, send, stripe_sandbox):
+    in_state("active")
+    stripe_sandbox.advance(10 * 86_400)
+    stripe_sandbox.deliver()
+    send("pause")
     stripe_sandbox.engine.state.declines.append("insufficient_funds")
-    answer = send("resume")
-    assert answer.status_code in {303, 402}
-    if answer.status_code == 402:
-        assert 'role="alert"' in answer.text
+    assert send("resume")["Location"] == url("home")
+    stripe_sandbox.deliver()
+    assert row().status == "past_due"
+    assert "Your last payment failed." in page("home").text
+    [unpaid, _first] = in_state.shop.call("GET", "/v1/invoices")["data"]
+    assert 0 < unpaid["total"] < 4_000  # what was not used is credited
 
 
 @pytest.mark.parametrize("name", ["cancel", "pause"])
