@@ -6,6 +6,9 @@ import logging
 from typing import Any
 from urllib.parse import quote
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from .access import Dunning, dunning_of
 from .exceptions import (
     ActionRequiredError,
@@ -26,13 +29,13 @@ __all__ = ["Dunning", "dunning_of", "pay_invoice", "retry_payment"]
 
 logger = logging.getLogger("django_stripe_billing.dunning")
 
-CONFIRM = "The bank wants this payment to be confirmed."
+CONFIRM = gettext_noop("The bank wants this payment to be confirmed.")
 ACTIONS = {
     "authentication_required": CONFIRM,
     "invoice_payment_intent_requires_action": CONFIRM,
     "payment_intent_action_required": CONFIRM,
     "subscription_payment_intent_requires_action": CONFIRM,
-    "missing": "There is no card on file: pay on Stripe's page.",
+    "missing": gettext_noop("There is no card on file: pay on Stripe's page."),
 }
 """Codes with which Stripe says that the payer must do something on the invoice's page.
 https://docs.stripe.com/error-codes"""
@@ -51,7 +54,7 @@ def retry_payment(subscriber: Any) -> Invoice:
     """
     invoice = _oldest_open(subscriber)
     if invoice is None:
-        raise NothingToPayError("There is no open invoice.")
+        raise NothingToPayError(_("There is no open invoice."))
     return pay_invoice(
         invoice, cause=Cause(kind="person", id=f"{subscriber._meta.label}:{subscriber.pk}")
     )
@@ -102,7 +105,7 @@ def _pay(invoice: Invoice) -> Answer:
         return answer
     if failure.code in ACTIONS:
         raise ActionRequiredError(
-            ACTIONS[failure.code],
+            _(ACTIONS[failure.code]),
             hosted_url=invoice.hosted_invoice_url,
             code=failure.code,
             status=failure.status,

@@ -32,8 +32,8 @@ def customer_details(subscriber: Model) -> dict[str, Any]:
 def resolve_subscriber(request: HttpRequest, action: str) -> Model:
     """The subscriber whom this request may act for; raises PermissionDenied.
 
-    `action` is `access`, `checkout` or `portal`. This is the one place where the tenant is chosen:
-    no id in the request has a say unless the project's own hook checks it.
+    `action` is `access`, `checkout`, `portal` or `change`. This is the one place where the tenant
+    is chosen: no id in the request has a say unless the project's own hook checks it.
     """
     subscriber = settings.callable("SUBSCRIBER")(request, action)
     if not isinstance(subscriber, Model) or subscriber.pk is None:

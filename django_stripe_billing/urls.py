@@ -7,6 +7,14 @@ from .webhooks import webhook
 
 app_name = "stripe_billing"
 urlpatterns = [
+    path("", views.home, name="home"),
+    path("pricing/", views.pricing, name="pricing"),
+    path("change/", views.change, name="change"),
+    path("change/withdraw/", views.withdraw, name="withdraw_change"),
+    path("cancel/", views.cancel, name="cancel"),
+    path("resume/", views.resume, name="resume"),
+    path("pause/", views.pause, name="pause"),
+    path("promotion-code/", views.promotion_code, name="promotion_code"),
     path("webhook/", webhook, name="webhook"),
     path("checkout/", views.checkout, name="checkout"),
     path("setup/", views.setup, name="setup"),

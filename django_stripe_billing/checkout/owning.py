@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.utils.translation import gettext as _
+
 from ..conf import settings
 from ..exceptions import AlreadyOwnedError
-from ..models import Customer, Price
+from ..models import Customer, Payment, Price
 from ..rules.catalog import access_days_of
 from ..rules.payment_snapshots import UNPAID
 from ..rules.payments import is_counted
@@ -17,11 +21,23 @@ def refuse_second_purchase(customer: Customer, price: Price) -> None:
     """
     if access_days_of(price.product.metadata) is not None:
         return
+    name = {"product": price.product}
     bought = customer.payments.filter(items__product_id=price.product.stripe_id)
     for row in bought.distinct().select_related("customer").prefetch_related("items"):
         if row.sold_days:
             continue
         if is_counted(row.purchase(), settings.payment_policy):
-            raise AlreadyOwnedError(f"You have bought {price.product} already.")
+            raise AlreadyOwnedError(_("You have bought %(product)s already.") % name)
         if row.status == UNPAID:
-            raise AlreadyOwnedError(f"Your payment for {price.product} is under way.")
+            raise AlreadyOwnedError(_("Your payment for %(product)s is under way.") % name)
+
+
+def owned_products(subscriber: Any) -> frozenset[str]:
+    """Stripe ids of the products that a subscriber has bought for good; two queries."""
+    bought = Payment.objects.filter(account="", customer__subscriber=subscriber)
+    return frozenset(
+        item.product_id
+        for row in bought.select_related("customer").prefetch_related("items")
+        if not row.sold_days and is_counted(row.purchase(), settings.payment_policy)
+        for item in row.items.all()
+    )

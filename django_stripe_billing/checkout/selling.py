@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from ..conf import settings
 from ..exceptions import PriceNotSoldError, QuantityError
-from ..models import Price
+from ..models import Price, TrialUse
 from ..rules.catalog import access_days_of
 
 _DIGITS = re.compile(r"[0-9]{1,12}")
@@ -42,7 +44,7 @@ def find_price(name: str, *, account: str = "") -> Price:
     for price in sold_prices(account=account):
         if name and name in {price.lookup_key, price.stripe_id}:
             return price
-    raise PriceNotSoldError("There is no such price on sale.")
+    raise PriceNotSoldError(_("There is no such price on sale."))
 
 
 def check_quantity(price: Price, quantity: object) -> int:
@@ -56,9 +58,19 @@ def check_quantity(price: Price, quantity: object) -> int:
         or not terms.quantity_min <= quantity <= terms.quantity_max
     ):
         raise QuantityError(
-            f"The quantity of {price} is from {terms.quantity_min} to {terms.quantity_max}."
+            _("The quantity of %(price)s is from %(lowest)d to %(highest)d.")
+            % {"price": price, "lowest": terms.quantity_min, "highest": terms.quantity_max}
         )
     return quantity
+
+
+def is_trial_open(subscriber: Any) -> bool:
+    """Whether a subscriber without a subscription may still have a trial, as far as is known before
+    the checkout: their address and card are looked at there. One query."""
+    taken = TrialUse.objects.filter(
+        account="", kind=TrialUse.Kind.SUBSCRIBER, value=str(subscriber.pk)
+    )
+    return not taken.exclude(checkout_session__status="open").exists()
 
 
 def _is_listed(price: Price) -> bool:

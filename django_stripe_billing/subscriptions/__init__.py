@@ -3,15 +3,17 @@
 from .by_staff import end_subscription, extend_trial
 from .changing import change_plan, change_quantity
 from .ending import FEEDBACK, cancel, pause, resume, unpause
-from .finding import own_subscription
+from .finding import CHANGEABLE, own_subscription
 from .previewing import ChangePreview, PreviewLine, accept_preview, preview_change
 from .promotions import apply_promotion_code
-from .scheduling import withdraw_scheduled_change
+from .scheduling import ScheduledChange, scheduled_change, withdraw_scheduled_change
 
 __all__ = [
+    "CHANGEABLE",
     "FEEDBACK",
     "ChangePreview",
     "PreviewLine",
+    "ScheduledChange",
     "accept_preview",
     "apply_promotion_code",
     "cancel",
@@ -23,6 +25,7 @@ __all__ = [
     "pause",
     "preview_change",
     "resume",
+    "scheduled_change",
     "unpause",
     "withdraw_scheduled_change",
 ]

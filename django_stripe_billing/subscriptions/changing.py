@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from django.utils.translation import gettext as _
+
 from ..exceptions import ActionRequiredError, QuantityInUseError
 from ..models import Subscription
 from ..rules.json_values import identifier, mapping, text
@@ -82,7 +84,8 @@ def check_units_in_use(subscriber: Any, change: Change) -> None:
     for key, used, limit in units_in_use(subscriber, change):
         if limit is not None and used > limit:
             raise QuantityInUseError(
-                f"{used} {key.replace('_', ' ')} are in use, and the change would leave {limit}.",
+                _("%(used)d %(feature)s are in use, and the change would leave %(limit)d.")
+                % {"used": used, "feature": key.replace("_", " "), "limit": limit},
                 feature=key,
                 used=used,
                 limit=limit,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from ..exceptions import ActionRequiredError, StripeError
 
 ACTION_CODES = frozenset(
@@ -19,7 +21,7 @@ def declined(error: StripeError) -> StripeError:
     if error.code not in ACTION_CODES:
         return error
     return ActionRequiredError(
-        "The bank asks to confirm this payment.",
+        _("The bank asks to confirm this payment."),
         code=error.code,
         param=error.param,
         status=error.status,

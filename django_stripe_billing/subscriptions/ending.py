@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from django.utils.translation import gettext as _
+
 from ..dunning import pay_invoice
 from ..exceptions import NothingToChangeError, SubscriptionStateError
 from ..models import Invoice, Subscription
@@ -54,7 +56,7 @@ def cancel(
     if when == "now" or row.status == "incomplete":
         return write(row, params, intent="end", is_deletion=True)
     if row.is_ending:
-        raise NothingToChangeError("The subscription is set to end already.")
+        raise NothingToChangeError(_("The subscription is set to end already."))
     release_schedule(row)
     return write(row, {"cancel_at_period_end": True, **params}, intent="cancel")
 
@@ -69,7 +71,7 @@ def resume(subscriber: Any, *, subscription: str = "") -> Subscription:
     if row.status == "paused":
         return unpause(subscriber, subscription=subscription)
     if not row.is_ending:
-        raise NothingToChangeError("The subscription goes on already.")
+        raise NothingToChangeError(_("The subscription goes on already."))
     if row.cancel_at_period_end:
         return write(row, {"cancel_at_period_end": False}, intent="resume")
     return write(row, {"cancel_at": ""}, intent="resume")
@@ -86,7 +88,7 @@ def pause(subscriber: Any, *, subscription: str = "") -> Subscription:
     data = read(row)
     if text(mapping(data.get("billing_mode")).get("type")) == "classic":
         raise SubscriptionStateError(
-            "This subscription is of Stripe's classic billing mode, which can't be paused.",
+            _("This subscription is of an older kind, which can't be paused."),
             status=row.status,
         )
     release_schedule(row, data)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from ..checkout import check_quantity, find_price
 from ..exceptions import (
     CurrencyMismatchError,
@@ -70,10 +73,13 @@ def own_subscription(subscriber: Any, *, subscription: str = "", product: str = 
         rows = rows.filter(stripe_id=subscription[:255])
     if product:
         rows = rows.filter(items__product_id=product[:255])
-    found = list(rows.distinct()[:2])
+    is_id = "\0" not in subscription + product  # which no database would even be asked for
+    found = list(rows.distinct()[:2]) if is_id else []
     if len(found) != 1:
         raise SubscriptionNotFoundError(
-            "There is no such subscription." if not found else "Say which subscription is meant."
+            _("There is no such subscription.")
+            if not found
+            else _("Say which subscription is meant.")
         )
     return found[0]
 
@@ -83,7 +89,7 @@ def plan_item(subscription: Subscription) -> SubscriptionItem:
     items = [item for item in subscription.items.all() if item.quantity is not None]
     if len(items) != 1:
         raise SubscriptionNotFoundError(
-            "This subscription has several parts; they are changed in the customer portal."
+            _("This subscription has several parts; they are changed in the customer portal.")
         )
     return items[0]
 
@@ -102,14 +108,14 @@ def allowed_change(
     wanted = find_price(price) if price else _present_price(item)
     if wanted.currency != subscription.currency:
         raise CurrencyMismatchError(
-            f"The price is in {wanted.currency.upper()},"
-            f" the subscription in {subscription.currency.upper()}."
+            _("The price is in %(wanted)s, the subscription in %(present)s.")
+            % {"wanted": wanted.currency.upper(), "present": subscription.currency.upper()}
         )
     if not wanted.is_recurring:
-        raise NothingToChangeError("That is bought once; it is no plan to change to.")
+        raise NothingToChangeError(_("That is bought once; it is no plan to change to."))
     number = check_quantity(wanted, item.quantity if quantity is None else quantity)
     if (wanted.stripe_id, number) == (item.price_id, item.quantity):
-        raise NothingToChangeError("That is the present plan and quantity.")
+        raise NothingToChangeError(_("That is the present plan and quantity."))
     return Change(subscription=subscription, item=item, price=wanted, quantity=number)
 
 
@@ -117,18 +123,18 @@ def check_state(subscription: Subscription, allowed: frozenset[str]) -> None:
     """Raises SubscriptionStateError with what to do first."""
     if subscription.status not in allowed:
         raise SubscriptionStateError(
-            ADVICE.get(subscription.status, "The subscription can't be changed now."),
+            str(ADVICE.get(subscription.status, _("The subscription can't be changed now."))),
             status=subscription.status,
         )
 
 
 ADVICE = {
-    "past_due": "Pay the open invoice first.",
-    "unpaid": "Pay the open invoice first.",
-    "incomplete": "The first payment is still missing.",
-    "paused": "The subscription is paused: resume it first.",
-    "trialing": "The trial is still running.",
-    "active": "The subscription is running.",
+    "past_due": gettext_lazy("Pay the open invoice first."),
+    "unpaid": gettext_lazy("Pay the open invoice first."),
+    "incomplete": gettext_lazy("The first payment is still missing."),
+    "paused": gettext_lazy("The subscription is paused: resume it first."),
+    "trialing": gettext_lazy("The trial is still running."),
+    "active": gettext_lazy("The subscription is running."),
 }
 
 
@@ -136,5 +142,5 @@ def _present_price(item: SubscriptionItem) -> Price:
     found = Price.objects.select_related("product").filter(account="", stripe_id=item.price_id)
     price = found.first()
     if price is None:
-        raise NothingToChangeError("The present price is not in the catalog.")
+        raise NothingToChangeError(_("The present price is not in the catalog."))
     return price

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core import signing
+from django.utils.translation import gettext as _
 
 from ..exceptions import PreviewExpiredError
 from ..models import Subscription
 from ..rules.json_values import flag, integer, mapping, objects, text
 from ..stripe_api import request
-from .changing import change_plan, check_units_in_use
-from .finding import Change, allowed_change, own_subscription
+from .changing import When, change_plan, check_units_in_use
+from .finding import Change, allowed_change, own_subscription, plan_item
 from .splitting import split_change
 from .writing import failures_settled
 
@@ -51,6 +52,8 @@ class ChangePreview:
     proration_date: int
     """Unix seconds: the moment from which the rest of the period is counted."""
     price: str
+    """Lookup key, or Stripe id."""
+    price_id: str
     quantity: int
     token: str
     """Signed: `accept_preview` makes the change for exactly this sum."""
@@ -78,27 +81,37 @@ def preview_change(
     return _preview(change, answer.data, moment, subscriber=subscriber)
 
 
-def accept_preview(subscriber: Any, token: str) -> Subscription:
-    """Make the change that a preview showed, for the sum that it showed.
+def accept_preview(subscriber: Any, token: str, *, when: When = "now") -> Subscription:
+    """Make the change that a preview showed, for the sum that it showed; "period_end" makes it when
+    the paid period is over, and charges nothing now.
 
-    Raises PreviewExpiredError for a token that is old, somebody else's, or of a subscription that
-    has changed since; and what `change_plan` raises.
+    Accepted twice it is made once. Raises PreviewExpiredError for a token that is old, somebody
+    else's, or of a subscription that has changed since; and what `change_plan` raises.
     """
     try:
         shown = signing.loads(token, salt=SALT, max_age=LONGEST_LIFE)
     except signing.BadSignature:
-        raise PreviewExpiredError("This preview is too old. Look at it again.") from None
+        raise PreviewExpiredError(_("This preview is too old. Look at it again.")) from None
     row = own_subscription(subscriber, subscription=str(shown["subscription"]))
-    theirs = (_name(subscriber), row.revision)
-    if theirs != (shown["subscriber"], shown["revision"]):
-        raise PreviewExpiredError("The subscription has changed meanwhile. Look at it again.")
+    is_theirs = shown["subscriber"] == _name(subscriber)
+    if is_theirs and _is_made(row, shown):
+        return row
+    if not is_theirs or row.revision != shown["revision"]:
+        raise PreviewExpiredError(_("The subscription has changed meanwhile. Look at it again."))
     return change_plan(
         subscriber,
         price=shown["price"],
         quantity=shown["quantity"],
+        when=when,
         proration_date=shown["proration_date"],
         subscription=row.stripe_id,
     )
+
+
+def _is_made(row: Subscription, shown: dict[str, Any]) -> bool:
+    """The change was made meanwhile: a second click, or one whose answer was lost."""
+    item = plan_item(row)
+    return (item.price_id, item.quantity) == (shown["price"], shown["quantity"])
 
 
 def _preview(
@@ -127,6 +140,7 @@ def _preview(
         renews_at=end.astimezone(UTC) if end else None,
         proration_date=moment,
         price=change.price.lookup_key or change.price.stripe_id,
+        price_id=change.price.stripe_id,
         quantity=change.quantity,
         token=token,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from ..exceptions import PromotionCodeError, StripeError
 from ..models import Subscription
 from ..rules.json_values import flag, identifier, objects, text
@@ -29,13 +31,13 @@ def apply_promotion_code(subscriber: Any, code: str, *, subscription: str = "") 
         return write(row, params, intent="promotion code")
     except StripeError as error:
         if error.status == 400:
-            raise PromotionCodeError(str(error)) from None
+            raise PromotionCodeError(_("This code can't be used here.")) from None
         raise
 
 
 def _find(code: str, row: Subscription) -> str:
     if not code or len(code) > LONGEST:
-        raise PromotionCodeError("There is no such code.")
+        raise PromotionCodeError(_("There is no such code."))
     answer = request(
         "get", "/v1/promotion_codes", {"code": code, "active": True}, account=row.account
     )
@@ -48,4 +50,4 @@ def _find(code: str, row: Subscription) -> str:
             and text(found.get("code")).lower() == code.lower()
         ):
             return identifier(found)
-    raise PromotionCodeError("There is no such code.")
+    raise PromotionCodeError(_("There is no such code."))

@@ -6,8 +6,12 @@ https://docs.stripe.com/billing/subscriptions/subscription-schedules
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
+
+from django.utils.translation import gettext as _
 
 from ..exceptions import NothingToChangeError, StripeError, SubscriptionStateError
 from ..models import Subscription
@@ -35,7 +39,7 @@ def _schedule(change: Change, split: SplitChange | None) -> None:
     row = change.subscription
     if row.is_ending:
         raise SubscriptionStateError(
-            "The subscription is set to end: take that back first.", status=row.status
+            _("The subscription is set to end: take that back first."), status=row.status
         )
     schedule = _open_schedule(row)
     present = _present_phase(schedule)
@@ -88,7 +92,7 @@ def withdraw_scheduled_change(subscriber: Any, *, subscription: str = "") -> Sub
     row = own_subscription(subscriber, subscription=subscription)
     schedule_id = identifier(read(row).get("schedule"))
     if not schedule_id:
-        raise NothingToChangeError("No change is scheduled.")
+        raise NothingToChangeError(_("No change is scheduled."))
     withdraw_schedule(row, schedule_id)
     return settle(row)
 
@@ -104,13 +108,35 @@ def withdraw_schedule(row: Subscription, schedule_id: str) -> None:
         )
 
 
-def scheduled_price(schedule: dict[str, Any], *, now: int) -> str:
-    """The price of the phase that comes next, or ''."""
+@dataclass(frozen=True, kw_only=True)
+class ScheduledChange:
+    """What the subscription becomes at the end of the period."""
+
+    price_id: str
+    """Stripe's."""
+    quantity: int | None
+    at: datetime
+
+
+def scheduled_change(subscription: Subscription) -> ScheduledChange | None:
+    """The change that waits for the end of the period, as Stripe has it; at most two calls.
+
+    Raises StripeError.
+    """
+    schedule_id = identifier(read(subscription).get("schedule"))
+    if not schedule_id:
+        return None
+    schedule = request("get", _path(schedule_id), account=subscription.account).data
+    running = integer(mapping(schedule.get("current_phase")).get("end_date")) or 0
     for phase in objects(schedule.get("phases")):
-        if (integer(phase.get("start_date")) or 0) > now:
-            for item in objects(phase.get("items")):
-                return identifier(item.get("price"))
-    return ""
+        start = integer(phase.get("start_date")) or 0
+        for item in objects(phase.get("items")) if 0 < running <= start else ():
+            return ScheduledChange(
+                price_id=identifier(item.get("price")),
+                quantity=integer(item.get("quantity")),
+                at=datetime.fromtimestamp(start, UTC),
+            )
+    return None
 
 
 def _present_phase(schedule: dict[str, Any]) -> Mapping[str, Any]:

@@ -103,7 +103,7 @@ class Story(Teller):
         self._chapter("Ada presses Subscribe again")
         self._stage.operate("mend")
         answer = self._ada.submit(
-            "/pricing/", "/billing/checkout/", price="team_monthly", quantity=1
+            "/billing/pricing/", "/billing/checkout/", price="team_monthly", quantity=1
         )
         self._held(
             answer.status_code == 303 and "/p/session/" in answer.headers["Location"],

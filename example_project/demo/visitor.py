@@ -45,7 +45,7 @@ class Visitor:
 
     def start_checkout(self, price: str, **fields: object) -> str:
         """Press Subscribe; the address of Stripe's page."""
-        answer = self.submit("/pricing/", "/billing/checkout/", price=price, **fields)
+        answer = self.submit("/billing/pricing/", "/billing/checkout/", price=price, **fields)
         assert answer.status_code == 303, f"checkout: {answer.status_code} {answer.text[:300]}"
         return answer.headers["Location"]
 
@@ -54,7 +54,7 @@ class Visitor:
         return requests.post(url, data={"card_number": card}, allow_redirects=False, timeout=60)
 
     def open_portal(self) -> str:
-        answer = self.submit("/team/", "/billing/portal/")
+        answer = self.submit("/billing/", "/billing/portal/")
         assert answer.status_code == 303, f"portal: {answer.status_code} {answer.text[:300]}"
         return answer.headers["Location"]
 

@@ -31,13 +31,15 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "teams",  # before the app whose templates it overrides
     "django_stripe_billing",
-    "teams",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "teams.security.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -68,6 +70,7 @@ TEMPLATES = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("fr", "français"), ("de", "Deutsch"), ("es", "español")]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -100,6 +103,7 @@ STRIPE_BILLING = {
     "WEBHOOK_SECRETS": env.list("STRIPE_WEBHOOK_SECRETS", default=[]),
     "SUBSCRIBER": "teams.billing.current_team",
     "CUSTOMER_DETAILS": "teams.billing.customer_details",
-    "PRICING_URL": "/pricing/",
-    "PORTAL_RETURN_URL": "/team/",
+    "PRICING_URL": "/billing/pricing/",
+    "PORTAL_RETURN_URL": "/billing/",
+    "USAGE_COUNTERS": {"seats": "teams.seats.count_members"},
 }

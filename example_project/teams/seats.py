@@ -18,6 +18,11 @@ def seats_of(team: Team) -> int | None:
     return None if seats is None else max(seats, WITHOUT_PLAN)
 
 
+def count_members(team: Team) -> int:
+    """What the billing app shows as seats in use, and lets nobody fall below."""
+    return team.memberships.count()
+
+
 def add_member(team: Team, username: str) -> Membership:
     """Add a user to a team. Raises ValidationError when there is no seat left or no such user."""
     found = get_user_model().objects.filter(username=username)

@@ -27,13 +27,15 @@ def buy(shop, client, price, quantity=1):
 
 
 def test_the_pricing_page_is_drawn_from_the_catalog(shop):
-    page = Client().get("/pricing/").content.decode()
-    for part in ("Starter", "$9.00", "Team", "$29.00", "$290.00", "Seats: 5 per unit"):
+    page = Client().get("/billing/pricing/").content.decode()
+    for part in ("Starter", "$9.00", "Team", "$29.00", "Seats: 5 per unit", "Ledgerly"):
         assert part in page
+    yearly = Client().get("/billing/pricing/", {"interval": "year-1"}).content.decode()
+    assert "$290.00" in yearly and "Save 16 %" in yearly
 
 
 def test_without_plans_the_pricing_page_says_what_to_run(db):
-    assert "push_catalog" in Client().get("/pricing/").content.decode()
+    assert "push_catalog" in Client().get("/billing/pricing/").content.decode()
 
 
 def test_a_plan_opens_its_features_in_views_api_and_templates(shop, ada):
@@ -90,6 +92,25 @@ def test_seats_are_as_many_as_the_plan_has(shop, ada):
     assert "is in the team already" in add(ada, "grace")
     for username in ("nobody", "", "\0"):
         assert "There is no user" in add(ada, username)
+
+
+def test_billing_pages_have_the_brand_of_the_site(shop, ada):
+    for path in ("/billing/", "/billing/pricing/", "/billing/invoices/", "/reports/"):
+        page = ada.get(path)
+        assert "teams/site.css" in page.content.decode()
+        assert "'unsafe-inline'" not in page["Content-Security-Policy"]
+
+
+def test_seats_in_use_are_shown_and_kept(shop, ada):
+    buy(shop, ada, "team_monthly")
+    add(ada, "linus")
+    assert "3 of 5" in ada.get("/billing/").content.decode()
+    answer = ada.get("/billing/change/", {"price": "starter_monthly", "quantity": 1})
+    assert answer.status_code == 200  # three seats are enough
+    add(ada, "grace")
+    answer = ada.get("/billing/change/", {"price": "starter_monthly", "quantity": 1})
+    assert answer.status_code == 400
+    assert "4 seats are in use" in answer.content.decode()
 
 
 def test_visitors_sign_in_first(shop):

@@ -4,7 +4,6 @@ from . import views
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("pricing/", views.pricing, name="pricing"),
     path("team/", views.dashboard, name="dashboard"),
     path("team/add/", views.add, name="add-member"),
     path("team/switch/", views.switch, name="switch-team"),

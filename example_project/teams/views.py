@@ -10,7 +10,6 @@ from rest_framework.response import Response
 
 from django_stripe_billing.access import feature_required
 from django_stripe_billing.access.permissions import HasFeature
-from django_stripe_billing.checkout import sold_prices
 
 from .billing import SESSION_KEY, current_membership
 from .models import Membership
@@ -21,10 +20,6 @@ FIGURES = [("January", 1200), ("February", 1850), ("March", 2400)]
 
 def home(request: HttpRequest) -> HttpResponse:
     return render(request, "teams/home.html")
-
-
-def pricing(request: HttpRequest) -> HttpResponse:
-    return render(request, "teams/pricing.html", {"prices": sold_prices()})
 
 
 @login_required

@@ -24,7 +24,7 @@ OURS = sorted(name for name, app in get_commands().items() if app == "django_str
 COMMAND = re.compile(
     rf"(?:manage\.py (?=[a-z_])|`(?=(?:{'|'.join(OURS)})\b))([a-z_]+)([^\n`|&;>]*)"
 )
-OPTION = re.compile(r"`(--[a-z-]+)")
+OPTION = re.compile(r"`(--(?!billing-)[a-z-]+)")  # a custom property is none
 
 
 def commands_in(text):
@@ -185,3 +185,36 @@ def test_every_email_is_listed():
     assert [plain(row[0]) for row in rows] == EmailMessage.Kind.values
     named = {kind for effect in EFFECTS.values() for kind in effect.emails}
     assert named == set(EmailMessage.Kind.values)
+
+
+TEMPLATES = ROOT / "django_stripe_billing" / "templates" / "stripe_billing"
+BLOCK = re.compile(r"{% block (\w+) %}")
+FRAME = {"title", "content", "head", "scripts"}
+
+
+def test_the_blocks_of_the_pages_are_all_there():
+    rows = page("docs/pages.md").table("Blocks")
+    told = {plain(row[0]): set(listed(row[1])) for row in rows}
+    own = {path.name: set(BLOCK.findall(path.read_text())) for path in TEMPLATES.glob("*.html")}
+    frame = {"base.html": own.pop("base.html")}
+    pages_ = {name: blocks - FRAME for name, blocks in own.items() if blocks - FRAME}
+    assert told == {**pages_, **frame}
+
+
+def test_every_page_is_listed_with_its_address():
+    from django_stripe_billing.urls import urlpatterns
+
+    told = {plain(row[0]) for row in page("docs/pages.md").table("The customer pages")}
+    assert told == {pattern.name for pattern in urlpatterns}
+
+
+def test_the_custom_properties_are_those_of_the_stylesheet():
+    css = (ROOT / "django_stripe_billing/static/stripe_billing/billing.css").read_text()
+    set_in_css = set(re.findall(r"^ +(--billing-[a-z-]+):", css, re.M))
+    told = {
+        name
+        for row in page("docs/pages.md").table("Your brand")
+        for name in re.findall(r"--billing-[a-z-]+", row[0])
+    }
+    assert told == set_in_css
+    assert set(re.findall(r"var\((--billing-[a-z-]+)", css)) <= set_in_css

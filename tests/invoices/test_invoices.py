@@ -92,6 +92,10 @@ class TestOwn:
         assert signed_in.get(page("invoice", name)).status_code == 404
         assert signed_in.get(api("invoice", name)).status_code == 404
 
+    def test_a_nul_is_no_name_of_an_invoice(self, billed, signed_in):
+        for path in (page("invoices"), api("invoices")):
+            assert signed_in.get(f"{path}%00/").status_code == 404
+
     def test_who_is_not_signed_in_is_asked_to(self, billed, client):
         for name in ("invoices", "payment_method", "dunning"):
             assert client.get(api(name)).status_code == 403
