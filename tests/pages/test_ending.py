@@ -85,16 +85,17 @@ def test_a_pause_and_its_end(in_state, page, send, subscriber):
     assert has_feature(subscriber, "reports")
 
 
-def test_a_declined_card_after_a_pause_is_a_missing_payment(in_state, page, send, stripe_sandbox):
+def test_with_a_declined_card_a_pause_goes_on(in_state, page, send, stripe_sandbox):
     in_state("active")
     stripe_sandbox.advance(10 * 86_400)
     stripe_sandbox.deliver()
     send("pause")
-    stripe_sandbox.engine.state.declines.append("insufficient_funds")
-    assert send("resume")["Location"] == url("home")
+    stripe_sandbox.engine.state.declines += ["insufficient_funds"] * 2
+    answer = send("resume")
+    assert answer.status_code == 402
+    assert "Your card has insufficient funds." in answer.text
     stripe_sandbox.deliver()
-    assert row().status == "past_due"
-    assert "Your last payment failed." in page("home").text
+    assert row().status == "paused"
     [unpaid, _first] = in_state.shop.call("GET", "/v1/invoices")["data"]
     assert 0 < unpaid["total"] < 4_000  # what was not used is credited
 

