@@ -7,9 +7,10 @@ from typing import Any
 from django.http import HttpRequest
 
 from .conf import settings
-from .exceptions import NoCustomerError, StripeUnavailableError
+from .exceptions import NoCustomerError, StripeObjectMissingError, StripeUnavailableError
 from .models import Customer
 from .stripe_api import request as call
+from .sync import Cause, sync_customer
 
 FLOWS = frozenset({"payment_method_update"})
 """What the portal may be opened for directly, instead of its first page."""
@@ -46,7 +47,15 @@ def open_portal(request: HttpRequest, customer: Customer, *, flow: str = "") -> 
             "type": flow,
             "after_completion": {"type": "redirect", "redirect": {"return_url": back}},
         }
-    answer = call("post", "/v1/billing_portal/sessions", params, account=customer.account)
+    try:
+        answer = call("post", "/v1/billing_portal/sessions", params, account=customer.account)
+    except StripeObjectMissingError as error:
+        if error.param != "customer":
+            raise
+        sync_customer(customer, cause=Cause(kind="checkout"))  # was it deleted in Stripe?
+        if not Customer.objects.filter(pk=customer.pk, is_deleted=True).exists():
+            raise
+        raise NoCustomerError("There is nothing to manage: no customer in Stripe.") from None
     url = answer.data.get("url")
     if not isinstance(url, str) or not url:
         raise StripeUnavailableError("Stripe's answer has no portal address.")

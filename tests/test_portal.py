@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.urls import reverse, reverse_lazy
 
+from django_stripe_billing.access import has_feature
 from django_stripe_billing.exceptions import NoCustomerError, StripeUnavailableError
 from django_stripe_billing.models import Customer
 from django_stripe_billing.portal import start_portal
@@ -93,3 +94,16 @@ def test_the_portal_costs_one_call_and_one_query(rf, stripe, subscriber, custome
         start_portal(rf.post("/"), subscriber)
     assert len(found) == 1
     assert len(stripe.requests) == 1
+
+
+def test_a_customer_that_was_deleted_unheard_of_has_no_portal(rf, shop, stripe_sandbox, subscriber):
+    bound = shop.bind(subscriber)
+    shop.subscribe(bound)
+    stripe_sandbox.deliver()
+    shop.call("DELETE", f"/v1/customers/{bound.stripe_id}")
+    stripe_sandbox.drop()
+    with pytest.raises(NoCustomerError):
+        start_portal(rf.post("/"), subscriber)
+    bound.refresh_from_db()
+    assert bound.is_deleted
+    assert not has_feature(subscriber, "reports")
