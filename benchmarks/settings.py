@@ -10,7 +10,6 @@ DATABASES = databases.DATABASES
 SECRET_KEY = "only-for-the-benchmark"
 DEBUG = False  # with it, Django keeps every query in memory
 SILENCED_SYSTEM_CHECKS = ["stripe_billing.E003"]  # the page server is no Stripe
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 USE_TZ = True
 ROOT_URLCONF = base.ROOT_URLCONF
 DEFAULT_AUTO_FIELD = base.DEFAULT_AUTO_FIELD

@@ -235,7 +235,7 @@ def test_a_deployment_is_asked_for_a_restricted_key(check):
     assert check_deployment() == []
 
 
-def test_the_deployment_check_runs_with_deploy_only():
+def test_the_deployment_check_runs_with_deploy_only(db):
     assert "stripe_billing.W003" not in [message.id for message in run_checks()]
     everything = run_checks(include_deployment_checks=True)
     assert "stripe_billing.W003" in [message.id for message in everything]

@@ -79,19 +79,23 @@ def subscriptions(parts: list[Span]) -> dict[str, Any]:
     paid = Invoice.objects.filter(
         account=ACCOUNT, subscription_id=OuterRef("stripe_id"), status="paid", amount_paid__gt=0
     )
-    counts = _counted("status", running, by=F("status")).union(
-        _counted("ending", ending.filter(status__in=LIVE)),
-        _counted(
-            "began",
-            rows.filter(whole.holds("stripe_created_at")),
-            by=_part("stripe_created_at", parts),
-        ),
-        _counted("ended", rows.filter(whole.holds("ended_at")), by=_part("ended_at", parts)),
-        _counted("trials_begun", rows.filter(whole.holds("trial_start_at"))),
-        _counted("trials_over", over),
-        _counted("trials_paid", over.filter(Exists(paid))),
-        all=True,
-    )
+    counts = (
+        _counted("status", running, by=F("status"))
+        .union(
+            _counted("ending", ending.filter(status__in=LIVE)),
+            _counted(
+                "began",
+                rows.filter(whole.holds("stripe_created_at")),
+                by=_part("stripe_created_at", parts),
+            ),
+            _counted("ended", rows.filter(whole.holds("ended_at")), by=_part("ended_at", parts)),
+            _counted("trials_begun", rows.filter(whole.holds("trial_start_at"))),
+            _counted("trials_over", over),
+            _counted("trials_paid", over.filter(Exists(paid))),
+            all=True,
+        )
+        .order_by()
+    )  # Django 6.1 would order a union by the model's own ordering
     numbers: dict[str, Counter[str]] = defaultdict(Counter)
     for subject, label, number in counts:
         numbers[subject][label] = number

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.core.mail import mail_admins
 
 from ..models import Drift, ReconcileRun
 from ..rules.drift import MEANINGS, Kind
 from ..signals import drift_found
 from .report import Report
+
+logger = logging.getLogger("django_stripe_billing.reconcile")
 
 MOST_LINES = 50
 
@@ -33,10 +37,18 @@ def notify(report: Report) -> bool:
     if run.notes:
         lines += ["", *(f"Note: {text}" for text in report.notes)]
     state = "incomplete" if not run.is_complete else f"{run.drift_left:,} drift left"
-    mail_admins(f"Stripe reconcile: {state}", "\n".join(lines), fail_silently=True)
+    _mail(f"Stripe reconcile: {state}", "\n".join(lines))
     return True
 
 
 def notify_failure(error: str) -> None:
     """Tell of a run that did not even begin, or could not be told of."""
-    mail_admins("Stripe reconcile: error", error, fail_silently=True)
+    _mail("Stripe reconcile: error", error)
+
+
+def _mail(subject: str, text: str) -> None:
+    """A run must not end otherwise because a mail server is down."""
+    try:
+        mail_admins(subject, text)
+    except OSError:  # smtplib's errors, too
+        logger.exception("The admins could not be told: %s", subject)

@@ -2,6 +2,7 @@
 
 import random
 
+import django
 import pytest
 from django.conf import settings as django_settings
 from django.core import mail
@@ -223,9 +224,16 @@ class Broken:
         raise OSError("no route to mail.example.com with sk_test_abcdef")
 
 
+def mail_by(settings, backend):
+    if django.VERSION >= (6, 1):
+        settings.MAILERS = {"default": {"BACKEND": backend}}
+    else:
+        settings.EMAIL_BACKEND = backend
+
+
 @pytest.fixture
 def broken(settings):
-    settings.EMAIL_BACKEND = "tests.emails.test_emails.Broken"
+    mail_by(settings, "tests.emails.test_emails.Broken")
 
 
 def test_a_mail_server_that_is_down_fails_no_webhook_and_is_made_up_for(
@@ -238,7 +246,7 @@ def test_a_mail_server_that_is_down_fails_no_webhook_and_is_made_up_for(
     assert "abcdef" not in caplog.text
     with pytest.raises(SystemExit):
         call_command("send_billing_emails")
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    mail_by(settings, "django.core.mail.backends.locmem.EmailBackend")
     call_command("send_billing_emails")
     assert subjects() == ["Your payment of $20.00 for Pro"]
     call_command("send_billing_emails")

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 
+import django
 import jsonschema
 import pytest
 from django.core import mail
@@ -347,7 +348,8 @@ def told_admins():
 
 @pytest.fixture
 def admins(settings):
-    settings.ADMINS = [("Root", "root@example.com")]
+    address = "root@example.com"
+    settings.ADMINS = [address if django.VERSION >= (6,) else ("Root", address)]
     return settings
 
 

@@ -12,10 +12,11 @@ def main(count):
     django.setup()
     from django.conf import settings
     from django.db import connection
-    from django.test.utils import setup_databases, teardown_databases
+    from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
     from .playing import play_many
 
+    setup_test_environment()  # collects what would be mailed
     settings.DEBUG = False
     databases = setup_databases(verbosity=0, interactive=False)
     failed = 0

@@ -3,6 +3,7 @@
 from graphlib import TopologicalSorter
 
 from django.apps import apps
+from django.core import mail
 from django.db import DEFAULT_DB_ALIAS
 
 from django_stripe_billing.models import (
@@ -36,7 +37,8 @@ TABLES = _dependents_first()
 
 
 def empty_tables():
-    """Forget the world before, quickly."""
+    """Forget the world before, quickly, with what was mailed in it."""
+    mail.outbox = []
     for model in TABLES:
         model._base_manager.all()._raw_delete(DEFAULT_DB_ALIAS)
 
