@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..exceptions import BillingError
 from ..models import ReconcileWindow
@@ -52,6 +53,9 @@ class LeasedPace:
 
 
 def close_readers_connection() -> None:
-    """Pages are read ahead in a thread that ends with its window: its connection ends now."""
+    """Pages are read ahead in a thread that ends with its window: its connection ends now.
+
+    Django's own `close` keeps that of an SQLite database in memory.
+    """
     if threading.current_thread().name.startswith("pages"):
-        connection.close()
+        BaseDatabaseWrapper.close(connections[DEFAULT_DB_ALIAS])

@@ -4,7 +4,6 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
 from django.utils import timezone
 
 from django_stripe_billing import models
@@ -19,6 +18,7 @@ from django_stripe_billing.models import (
     Subscription,
 )
 from django_stripe_billing.reconcile import ChangeLimit, reconcile
+from django_stripe_billing.reconcile.leases import close_readers_connection
 from django_stripe_billing.rules.drift import Kind
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.stripe_api import CallableHTTPClient
@@ -179,7 +179,7 @@ def test_a_webhook_that_comes_while_the_list_is_read_wins(
             stripe_sandbox.advance(5)
             shop.call("DELETE", f"/v1/subscriptions/{subscription['id']}")
             stripe_sandbox.deliver()
-            connections.close_all()  # of the thread that reads the pages
+            close_readers_connection()
         return answer
 
     settings.STRIPE_BILLING = {
