@@ -31,9 +31,9 @@ from django.core.management import call_command  # noqa: E402 - after setup
 from django.template.loader import get_template  # noqa: E402 - after setup
 from django.utils import translation  # noqa: E402 - after setup
 
-import django_stripe_billing.api.urls  # noqa: E402
-import django_stripe_billing.urls  # noqa: E402
-from django_stripe_billing.sandbox import Engine  # noqa: E402
+import django_stripe_billing.api.urls  # noqa: E402 - after setup
+import django_stripe_billing.urls  # noqa: E402 - after setup
+from django_stripe_billing.sandbox import Engine  # noqa: E402 - after setup
 
 call_command("migrate", verbosity=0)
 get_template("stripe_billing/checkout_return.html")

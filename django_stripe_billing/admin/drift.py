@@ -180,7 +180,7 @@ class DriftAdmin(AskingAdmin):
         return response
 
     def ask_all(self, request: HttpRequest, rows: list[Any]) -> None:
-        request.drift_repairs = DriftRepairs(cause=person(request))  # type: ignore[attr-defined]
+        request.drift_repairs = DriftRepairs(cause=person(request))  # type: ignore[attr-defined]  # until the response
         super().ask_all(request, rows)
 
     def ask(self, request: HttpRequest, row: Any) -> str:
