@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from ..rules.invoices import DELETED, FINAL_STATUSES, InvoiceSnapshot
+from ..rules.snapshots import SubscriptionSnapshot
 from .customers import Customer
 from .mirrored import MirroredModel, to_datetime, to_second
 
@@ -22,12 +25,27 @@ STATUS_TEXTS = {
 }
 
 
+UNPAID = Q(status="open", amount_remaining__gt=0) & (
+    Q(attempted=True) | Q(attempt_count__gt=0) | Q(due_at__isnull=False)
+)
+"""What `rules.dunning.is_unpaid` says of a row."""
+
+
+@dataclass(kw_only=True)
+class Waiting:
+    """What the invoices say about subscriptions that are not paid."""
+
+    since: dict[str, int] = field(default_factory=dict)
+    """By subscription (Stripe id), since when its oldest unpaid invoice waits, in Unix seconds."""
+    unknown: set[str] = field(default_factory=set)
+    """Those whose latest invoice is not stored."""
+
+
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def unpaid(self) -> InvoiceQuerySet:
-        """Those of `rules.dunning.is_unpaid`, the one that has waited longest first."""
-        tried = Q(attempted=True) | Q(attempt_count__gt=0) | Q(due_at__isnull=False)
+        """Those that are unpaid, the one that has waited longest first."""
         return (
-            self.filter(tried, status="open", amount_remaining__gt=0)
+            self.filter(UNPAID)
             .annotate(unpaid_since=Coalesce("due_at", "stripe_created_at"))
             .order_by("unpaid_since", "stripe_id")
         )
@@ -49,6 +67,26 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
             .values_list("subscription_id", "since")
         )
         return {stripe_id: to_second(since) or 0 for stripe_id, since in rows}
+
+    def waiting(self, subscriptions: Iterable[SubscriptionSnapshot], *, account: str) -> Waiting:
+        """`unpaid_since`, and which latest invoices are not stored; one query, none without any."""
+        latest = {snapshot.id: snapshot.latest_invoice_id for snapshot in subscriptions}
+        if not latest:
+            return Waiting()
+        is_wanted = Q(stripe_id__in=latest.values()) | UNPAID & Q(subscription_id__in=latest)
+        rows = (
+            self.filter(is_wanted, account=account)
+            .annotate(since=Coalesce("due_at", "stripe_created_at"), is_unpaid=Q(UNPAID))
+            .values_list("stripe_id", "subscription_id", "is_unpaid", "since")
+        )
+        found, stored = Waiting(), {""}
+        for stripe_id, subscription_id, is_unpaid, since in rows:
+            stored.add(stripe_id)
+            if is_unpaid and subscription_id in latest:
+                moment = to_second(since) or 0
+                found.since[subscription_id] = min(moment, found.since.get(subscription_id, moment))
+        found.unknown = {key for key, invoice_id in latest.items() if invoice_id not in stored}
+        return found
 
 
 class Invoice(MirroredModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 
@@ -17,6 +17,7 @@ from ..models import (
     SourceKind,
     Subscription,
     TrialUse,
+    Waiting,
 )
 from ..rules.entitlements import wanted_entitlements
 from ..rules.ordering import Interval, Verdict
@@ -53,6 +54,8 @@ class Outcome:
     verdict: Verdict
     revision: int
     """The stored row's revision after it was judged; NO_ROW without a row."""
+    is_invoice_unknown: bool = False
+    """It was written as unpaid, and the grace is a guess: its latest invoice is not stored."""
 
 
 def apply_subscriptions(readings: Sequence[SubscriptionReading], *, cause: Cause) -> list[Outcome]:
@@ -94,10 +97,21 @@ def apply_subscriptions(readings: Sequence[SubscriptionReading], *, cause: Cause
         lock_named_products(named, account=account)
         _refuse_trials(applied)
         write_rows([entry for entry, _ in applied])
-        write_grants([entry for entry, _ in applied], account=account, cause=cause)
+        entries = [entry for entry, _ in applied]
+        waiting = _waiting(entries, account=account)
+        write_grants(entries, waiting=waiting, account=account, cause=cause)
         for entry, status_before in applied:
             tell_of_change(entry.subscription, status_before=status_before)
-    return outcomes
+    return [
+        replace(outcome, is_invoice_unknown=outcome.stripe_id in waiting.unknown)
+        for outcome in outcomes
+    ]
+
+
+def _waiting(entries: Sequence[Stored], *, account: str) -> Waiting:
+    """What invoices say about those that are past due; no query without any."""
+    troubled = [entry.snapshot() for entry in entries if entry.subscription.status == "past_due"]
+    return Invoice.objects.waiting(troubled, account=account)
 
 
 def _refuse_trials(applied: Sequence[tuple[Stored, str]]) -> None:
@@ -134,7 +148,8 @@ def recompute_subscriptions(stripe_ids: Iterable[str], *, account: str = "", cau
             if entry.subscription.customer_id in customers:
                 entry.subscription.customer = customers[entry.subscription.customer_id]
                 entries.append(entry)
-        return write_grants(entries, account=account, cause=cause)
+        waiting = _waiting(entries, account=account)
+        return write_grants(entries, waiting=waiting, account=account, cause=cause)
 
 
 def mark_missing(subscription: Subscription, *, cause: Cause) -> None:
@@ -156,7 +171,7 @@ def mark_missing(subscription: Subscription, *, cause: Cause) -> None:
         status_before, row.status = row.status, MISSING
         row.revision += 1
         row.save(update_fields=["status", "revision"])
-        write_grants([entry], account=row.account, cause=cause)
+        write_grants([entry], waiting=Waiting(), account=row.account, cause=cause)
         tell_of_change(row, status_before=status_before)
 
 
@@ -190,7 +205,7 @@ def revoke_unfounded(entitlements: Iterable[Entitlement], *, cause: Cause) -> in
         return len(write_entitlements(grants, cause=cause, features=features))
 
 
-def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> int:
+def write_grants(entries: Sequence[Stored], *, waiting: Waiting, account: str, cause: Cause) -> int:
     """Write what these stored subscriptions grant; returns the number of changes.
 
     The caller holds their customers' locks.
@@ -201,9 +216,6 @@ def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> in
     catalog = read_catalog(
         (product for snapshot in snapshots for product in snapshot.product_ids), account=account
     )
-    unpaid_since = Invoice.objects.unpaid_since(
-        (snapshot.id for snapshot in snapshots if snapshot.status == "past_due"), account=account
-    )
     policy = settings.policy
     grants = []
     for entry, snapshot in zip(entries, snapshots, strict=True):
@@ -213,7 +225,7 @@ def write_grants(entries: Sequence[Stored], *, account: str, cause: Cause) -> in
             catalog=catalog.products,
             policy=policy,
             is_customer_deleted=customer.is_deleted,
-            unpaid_since=unpaid_since.get(snapshot.id),
+            unpaid_since=waiting.since.get(snapshot.id),
             is_trial_refused=entry.subscription.is_trial_refused,
         )
         own, strays = _sorted_out(entry)

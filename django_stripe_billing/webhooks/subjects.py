@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..models import CheckoutSession, Entitlement, Event, Invoice, Subscription
+from ..models import CheckoutSession, Entitlement, Event, Subscription
 from ..rules import snapshots
 from ..rules.events import EventSnapshot, Subject
 from ..rules.invoices import parse_invoice
@@ -46,8 +46,8 @@ def on_subscription(event: EventSnapshot, fetches: Fetches) -> Result:
     snapshot = snapshots.parse_subscription(fetched.data if fetched else event.object)
     if snapshot is None:
         return UNREADABLE
-    if snapshot.status == "past_due":
-        _know_unpaid_invoice(event, snapshot, fetches)
+    latest = Wanted(subject=Subject.INVOICE, id=snapshot.latest_invoice_id)
+    _apply_fetched_invoice(event, latest, fetches)
     [outcome] = apply_subscriptions(
         [
             SubscriptionReading(
@@ -60,6 +60,8 @@ def on_subscription(event: EventSnapshot, fetches: Fetches) -> Result:
         cause=cause(event),
     )
     told = result(outcome.verdict, wanted)
+    if outcome.is_invoice_unknown and latest not in fetches:
+        raise NeedsFetch(latest, may_lack=True)
     if event.type == "customer.subscription.trial_will_end":
         tell_of_trial_end(
             Subscription.objects.select_related("customer").get(
@@ -69,20 +71,12 @@ def on_subscription(event: EventSnapshot, fetches: Fetches) -> Result:
     return told
 
 
-def _know_unpaid_invoice(
-    event: EventSnapshot, snapshot: snapshots.SubscriptionSnapshot, fetches: Fetches
-) -> None:
+def _apply_fetched_invoice(event: EventSnapshot, wanted: Wanted, fetches: Fetches) -> None:
     """Grace counts from the oldest unpaid invoice: where its event was lost or comes later, the
-    latest invoice is fetched, or the grace of somebody who pays yearly would be long over."""
-    latest = snapshot.latest_invoice_id
-    if not latest or Invoice.objects.filter(account=event.account, stripe_id=latest).exists():
-        return
-    wanted = Wanted(subject=Subject.INVOICE, id=latest)
+    latest invoice was fetched, or the grace of somebody who pays yearly would be long over."""
     fetched = fetches.get(wanted)
-    if fetched is None:
-        raise NeedsFetch(wanted, may_lack=True)
-    invoice = parse_invoice(fetched.data)
-    if invoice is not None and invoice.id == latest:
+    invoice = parse_invoice(fetched.data) if fetched else None
+    if fetched is not None and invoice is not None and invoice.id == wanted.id:
         apply_invoice(
             InvoiceReading(
                 snapshot=invoice,

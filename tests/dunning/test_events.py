@@ -294,5 +294,5 @@ def test_an_invoice_costs_few_statements(subscribed, stripe, settings):
     assert len(found) == 4, found
     with statements() as found:
         deliver(changed("past_due", at=NOW))
-    assert len(found) <= 9, found  # as elsewhere, and whether the latest invoice is known
+    assert len(found) <= 8, found
     assert stripe.requests == []
