@@ -56,7 +56,7 @@ def cost_of_events():
     from tests.answers import Answers
     from tests.conftest import make_catalog, make_subscriber
     from tests.minimal_handler import empty, minimal
-    from tests.payloads import NOW
+    from tests.payloads import NOW, invoice
 
     make_catalog()
     Customer.objects.create(stripe_id="cus_1", subscriber=make_subscriber("ada"))
@@ -71,6 +71,12 @@ def cost_of_events():
         assert Entitlement.objects.first().ends_at.timestamp() > NOW + 60 * 86_400
         duplicate = _counted(lambda: _post(webhook, tied), answers)
         answers.objects.clear()
+        answers.objects["/v1/invoices/in_1"] = invoice("in_1", created=NOW)
+        lost = _counted(lambda: _post(webhook, failing(3, "in_1")), answers)
+        _post(webhook, renewal(4))
+        failed = _counted(lambda: _post(webhook, failing(4, "in_1")), answers)
+        answers.objects.clear()
+        calls = len(answers.requests)
         times = [
             (name, _milliseconds(view, range(first, first + EVENTS)))
             for name, view, first in (
@@ -79,7 +85,7 @@ def cost_of_events():
                 ("this package", webhook, 10),
             )
         ]
-        assert not answers.requests[1:], "the timed events are in order: no calls"
+        assert len(answers.requests) == calls, "the timed events are in order: no calls"
     print(f"customer.subscription.updated, the median of {EVENTS}, in process on a SQLite file:")
     for name, (median, slowest) in times:
         print(f"       {median:6.2f} ms ({slowest:.2f} ms for the slowest of twenty) {name}")
@@ -87,6 +93,9 @@ def cost_of_events():
         ("statements for customer.subscription.updated, in order", in_order[0], MOST_STATEMENTS),
         ("calls to Stripe for it, in order", in_order[1], 0),
         ("calls to Stripe for it, on a tie", on_a_tie[1], 1),
+        ("statements where it says past_due, its invoice known", failed[0], MOST_STATEMENTS),
+        ("calls to Stripe for it", failed[1], 0),
+        ("calls to Stripe for it where the invoice's events were lost", lost[1], 1),
         ("statements for a duplicate", duplicate[0], 2),
         ("calls to Stripe for a duplicate", duplicate[1], 0),
     ]
@@ -119,6 +128,14 @@ def renewal(number):
     period = {"current_period_start": start, "current_period_end": start + month}
     renewed = subscription(items=items(item(**period)), latest_invoice=f"in_{number}")
     return event("customer.subscription.updated", renewed, created=start)
+
+
+def failing(number, invoice_id):
+    """The month `number`, which has begun an hour ago, could not be paid."""
+    told = renewal(number)
+    told["created"] += 3_600
+    told["data"]["object"].update(status="past_due", latest_invoice=invoice_id)
+    return told
 
 
 def _billing_settings():
