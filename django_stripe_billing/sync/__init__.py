@@ -9,6 +9,7 @@ from .catalog import (
 )
 from .catalog_terms import CatalogTerms, read_catalog
 from .customers import apply_customer
+from .deadlocks import begun_anew
 from .door import Cause
 from .fetching import (
     read_invoice,
@@ -73,6 +74,7 @@ __all__ = [
     "apply_product",
     "apply_product_features",
     "apply_subscriptions",
+    "begun_anew",
     "claim_card",
     "claim_trial",
     "close_sessions",

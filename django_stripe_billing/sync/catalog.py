@@ -9,6 +9,7 @@ from ..models.mirrored import to_datetime
 from ..rules.catalog import NO_LIMIT, access_days_of, combine_rule_of, grace_days_of, limits_of
 from ..rules.ordering import Interval, Verdict, join
 from ..rules.snapshots import ENDED_STATUSES, FeatureSnapshot, PriceSnapshot, ProductSnapshot
+from .deadlocks import begun_anew
 from .door import Cause
 from .locking import created, lock_products, locked
 from .mirror import judge_row
@@ -19,6 +20,7 @@ BATCH = 500
 """Customers whose entitlements are recalculated under one set of locks."""
 
 
+@begun_anew
 def apply_product(
     snapshot: ProductSnapshot,
     interval: Interval,
@@ -62,6 +64,7 @@ def apply_product(
         return verdict
 
 
+@begun_anew
 def apply_price(
     snapshot: PriceSnapshot,
     interval: Interval,
@@ -112,6 +115,7 @@ def apply_price(
         return verdict
 
 
+@begun_anew
 def apply_feature(snapshot: FeatureSnapshot, interval: Interval, *, account: str = "") -> Feature:
     """Store a reading of a feature unless a newer one is known; Stripe sends no event for these."""
     with transaction.atomic():
@@ -125,6 +129,7 @@ def apply_feature(snapshot: FeatureSnapshot, interval: Interval, *, account: str
         return row
 
 
+@begun_anew
 def apply_product_features(
     product_id: str, links: dict[str, str], interval: Interval, *, account: str = ""
 ) -> bool:

@@ -8,6 +8,7 @@ from ..conf import settings
 from ..models import Customer, Subscription
 from ..rules.ordering import Interval, Verdict, join
 from ..rules.snapshots import CustomerSnapshot
+from .deadlocks import begun_anew
 from .door import Cause
 from .grants import recompute_manual_grants
 from .mirror import judge_row
@@ -19,6 +20,7 @@ MIRRORED = ("email", "name", "test_clock_id", "balance", "currency", "default_pa
 """The fields that are Stripe's to say."""
 
 
+@begun_anew
 def apply_customer(
     snapshot: CustomerSnapshot,
     interval: Interval,

@@ -12,6 +12,7 @@ from ..models import Customer, Invoice
 from ..rules.dunning import is_unpaid, unpaid_since
 from ..rules.invoices import DELETED, InvoiceSnapshot, is_further
 from ..rules.ordering import Interval, Verdict, join
+from .deadlocks import begun_anew
 from .door import Cause
 from .invoice_news import InvoiceNews, Told, tell
 from .mirror import judge_row
@@ -34,6 +35,7 @@ class InvoiceReading:
     """What the event says that happened, beyond the invoice's new state."""
 
 
+@begun_anew
 def apply_invoice(reading: InvoiceReading, *, cause: Cause) -> Verdict:
     """Judge a reading by the ordering rule, store it when it is newer, and write what follows.
 

@@ -12,9 +12,11 @@ from ..models.customers import PAYMENT_METHOD_FIELDS
 from ..rules.json_values import identifier, mapping
 from ..rules.payment_methods import PaymentMethodSnapshot, parse_payment_method
 from ..stripe_api import read_page, request
+from .deadlocks import begun_anew
 from .stored import lock_customers
 
 
+@begun_anew
 def apply_payment_method(
     method: PaymentMethodSnapshot, *, observed: int, account: str = "", is_new: bool = False
 ) -> None:

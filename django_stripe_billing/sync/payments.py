@@ -21,6 +21,7 @@ from ..rules.payment_snapshots import PAID, PaymentSnapshot
 from ..rules.payments import wanted_by_payment
 from ..rules.snapshots import MISSING
 from .catalog_terms import read_catalog
+from .deadlocks import begun_anew
 from .door import Cause, Grant, write_entitlements
 from .locking import lock_named_products
 from .mirror import judge_row
@@ -72,6 +73,7 @@ def expect_payment(
         return row.revision
 
 
+@begun_anew
 def apply_payment(
     reading: PaymentReading, *, cause: Cause, settled_at: int | None = None
 ) -> Verdict:

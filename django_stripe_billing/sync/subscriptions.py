@@ -23,6 +23,7 @@ from ..rules.entitlements import wanted_entitlements
 from ..rules.ordering import Interval, Verdict
 from ..rules.snapshots import ENDED_STATUSES, MISSING, SubscriptionSnapshot
 from .catalog_terms import read_catalog
+from .deadlocks import begun_anew
 from .door import Cause, Grant, write_entitlements
 from .locking import lock_named_products
 from .mirror import judge_row
@@ -58,6 +59,7 @@ class Outcome:
     """It was written as unpaid, and the grace is a guess: its latest invoice is not stored."""
 
 
+@begun_anew
 def apply_subscriptions(readings: Sequence[SubscriptionReading], *, cause: Cause) -> list[Outcome]:
     """Judge readings by the ordering rule, store the newer ones, and write what they grant.
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 import traceback
 from typing import Any
 from urllib.parse import quote
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -20,6 +19,7 @@ from ..models.mirrored import to_datetime
 from ..rules import json_values
 from ..rules.events import EventSnapshot, Subject, parse_event, without_bearer_values
 from ..stripe_api import fetch_subscription, request, without_secrets
+from ..sync import begun_anew
 from .answers import (
     NOT_ACCEPTED,
     NOTHING,
@@ -40,12 +40,6 @@ logger = logging.getLogger("django_stripe_billing.webhooks")
 
 FETCHES = 5
 """How often objects are fetched for one event before Stripe is asked to send it again."""
-
-TRANSACTIONS = 4
-"""How often a transaction is begun that the database breaks off, as it does a deadlock's victim."""
-
-PATIENCE = 5.0
-"""Seconds after which it is not begun again: Stripe waits for the answer."""
 
 MODELS: dict[Subject, type[Subscription | Customer | Product | Price | Invoice]] = {
     Subject.SUBSCRIPTION: Subscription,
@@ -115,24 +109,8 @@ def _process(snapshot: EventSnapshot, payload: dict[str, Any], *, again: bool) -
         raise
 
 
+@begun_anew
 def _store_and_apply(
-    snapshot: EventSnapshot, payload: dict[str, Any], fetches: Fetches, *, again: bool
-) -> Event:
-    """In one transaction; a deadlock's victim, or one whose connection was lost, begins anew."""
-    started = time.monotonic()
-    for attempt in range(1, TRANSACTIONS + 1):
-        try:
-            return _in_one_transaction(snapshot, payload, fetches, again=again)
-        except OperationalError:
-            connection = transaction.get_connection()
-            is_too_late = time.monotonic() - started > PATIENCE
-            if attempt == TRANSACTIONS or is_too_late or connection.in_atomic_block:
-                raise
-            connection.close_if_unusable_or_obsolete()
-    raise AssertionError("unreachable")
-
-
-def _in_one_transaction(
     snapshot: EventSnapshot, payload: dict[str, Any], fetches: Fetches, *, again: bool
 ) -> Event:
     with transaction.atomic():
