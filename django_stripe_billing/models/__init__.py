@@ -8,7 +8,7 @@ from .emails import EmailMessage
 from .entitlements import Entitlement, EntitlementChange, SourceKind
 from .events import Event
 from .grants import ManualGrant
-from .invoices import Invoice, Waiting
+from .invoices import Invoice
 from .payments import Payment, PaymentItem
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
 from .subscriptions import Subscription, SubscriptionItem
@@ -39,5 +39,4 @@ __all__ = [
     "SubscriptionItem",
     "TrialUse",
     "UsageRecord",
-    "Waiting",
 ]

@@ -8,34 +8,28 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import partial
-from urllib.parse import quote
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
 from ..conf import settings
-from ..connect import is_accepted
 from ..exceptions import (
     BillingError,
     ReconcileRefusedError,
-    StripeAuthenticationError,
-    StripeObjectMissingError,
 )
-from ..models import Customer, Drift, ReconcileRun, ReconcileWindow, Subscription
+from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
 from ..models.mirrored import to_datetime
-from ..rules.json_values import identifier
 from ..rules.snapshots import ENDED_STATUSES
-from ..stripe_api import Pace, TokenBucket, counted_calls, paced, request, without_secrets
+from ..stripe_api import Pace, TokenBucket, counted_calls, paced, without_secrets
 from . import windows
 from .distributing import conduct, shared_pace
 from .events import MissedEvents
 from .features import FeatureCheck
+from .guards import ask_account, check_accepted, check_mode, refusal, refuse_second
 from .missing import MissingSubscriptions
 from .options import Options
 from .ownership import at_work, is_alive, this_process
-from .patience import Patience
 from .payments import Payments
 from .rates import default_rate
 from .report import UNKNOWN
@@ -45,9 +39,6 @@ from .working import Listener, work_windows
 logger = logging.getLogger("django_stripe_billing.reconcile")
 
 WINDOWS_PER_WORKER = 4
-
-SAMPLE = 3
-"""How many stored subscriptions a key of an unknown account must know at least one of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +76,11 @@ def begin(options: Options) -> ReconcileRun:
 
     Raises ReconcileRefusedError, and StripeError.
     """
-    _check_accepted(options.account)
-    _check_mode(options.account)
-    _refuse_second(options.account)
+    check_accepted(options.account)
+    check_mode(options.account)
+    refuse_second(options.account)
     with counted_calls() as counter:
-        stripe_account, now = _ask_account(options)
+        stripe_account, now = ask_account(options)
     if options.since is not None and options.since > now:
         raise ReconcileRefusedError("--since is in the future: there is nothing to compare.")
     run = ReconcileRun(
@@ -113,7 +104,7 @@ def begin(options: Options) -> ReconcileRun:
             parts = options.workers * WINDOWS_PER_WORKER if is_split else 1
             windows.split(run, since=options.since, parts=1 if options.customer_id else parts)
     except IntegrityError:
-        raise ReconcileRefusedError(_refusal(options.account)) from None
+        raise ReconcileRefusedError(refusal(options.account)) from None
     return run
 
 
@@ -123,11 +114,11 @@ def resume(account: str = "") -> ReconcileRun:
     if run is None or run.is_complete:
         raise ReconcileRefusedError("There is no run to resume: the last one was complete.")
     if run.active_for and is_alive(run):
-        raise ReconcileRefusedError(_refusal(account))
+        raise ReconcileRefusedError(refusal(account))
     options = Options.from_json(run.options)
-    _check_accepted(account)
-    _check_mode(account)
-    stripe_account, _now = _ask_account(options)
+    check_accepted(account)
+    check_mode(account)
+    stripe_account, _now = ask_account(options)
     if run.stripe_account_id and stripe_account != run.stripe_account_id:
         raise ReconcileRefusedError(
             f"Run {run.pk} compared the account {run.stripe_account_id}; the API key is now of"
@@ -150,7 +141,7 @@ def resume(account: str = "") -> ReconcileRun:
     except IntegrityError:
         taken = 0
     if not taken:
-        raise ReconcileRefusedError(_refusal(account))
+        raise ReconcileRefusedError(refusal(account))
     return run
 
 
@@ -285,91 +276,3 @@ def _work(run: ReconcileRun, options: Options, *, pace: Pace, tell: Listener) ->
         except BaseException:
             stopping.set()
             raise
-
-
-# Before the first comparison
-
-
-def _check_accepted(account: str) -> None:
-    if not is_accepted(account):
-        raise ReconcileRefusedError(f'{account} is none of STRIPE_BILLING["CONNECT_ACCOUNTS"].')
-
-
-def _check_mode(account: str) -> None:
-    other = Customer.objects.filter(account=account, livemode=not settings.livemode)
-    if other.exclude(stripe_id=None).exists():
-        here, key = ("test", "live") if settings.livemode else ("live", "test")
-        raise ReconcileRefusedError(
-            f"The API key is a {key} one, and the database holds customers of {here} mode."
-            ' One database serves one mode: check STRIPE_BILLING["API_KEY"] and the database.'
-        )
-
-
-def _ask_account(options: Options) -> tuple[str, int]:
-    """Whose key it is ('' where it may not say), and the second of Stripe's clock.
-
-    Raises ReconcileRefusedError for another account than the last complete run's, and for one that
-    knows nothing of what is stored here.
-    """
-    patience = Patience(TokenBucket(rate=options.rate or default_rate()))
-    account_id, interval = "", None
-    try:
-        answer = patience(lambda: request("get", "/v1/account", account=options.account))
-        account_id, interval = identifier(answer.data), answer.interval
-    except (StripeObjectMissingError, StripeAuthenticationError) as error:
-        if error.status == 401:
-            raise
-    known = ReconcileRun.objects.filter(account=options.account).exclude(stripe_account_id="")
-    last = known.filter(state=ReconcileRun.State.COMPLETE).order_by("-pk").first()
-    if not options.allow_empty:
-        if last is not None and account_id not in {"", last.stripe_account_id}:
-            raise ReconcileRefusedError(
-                f"The API key is of the account {account_id}, and this database was compared with"
-                f" {last.stripe_account_id} before. If that is meant, run it with --allow-empty."
-            )
-        if (last is None or not account_id) and not options.customer_id:
-            _check_sample(options, patience)
-    if interval is None:
-        params = {"limit": 1}
-        interval = patience(
-            lambda: request("get", "/v1/subscriptions", params, account=options.account)
-        ).interval
-    return account_id, interval.high - 1
-
-
-def _check_sample(options: Options, patience: Patience) -> None:
-    """Refuse an account that has none of our newest live subscriptions."""
-    newest = Subscription.objects.filter(account=options.account).exclude(status__in=ENDED_STATUSES)
-    ids = list(newest.order_by("-stripe_created_at").values_list("stripe_id", flat=True)[:SAMPLE])
-    for stripe_id in ids:
-        path = f"/v1/subscriptions/{quote(stripe_id, safe='')}"
-        try:
-            patience(partial(request, "get", path, account=options.account))
-        except StripeObjectMissingError:
-            continue
-        return
-    if ids:
-        raise ReconcileRefusedError(
-            f"Stripe does not have {' nor '.join(ids)}, the newest live subscriptions here. Is the"
-            " API key of the right account and mode? If so, run it with --allow-empty."
-        )
-
-
-def _refuse_second(account: str) -> None:
-    if ReconcileRun.objects.filter(active_for=f"account {account}").exists():
-        raise ReconcileRefusedError(_refusal(account))
-
-
-def _refusal(account: str) -> str:
-    run = ReconcileRun.objects.filter(active_for=f"account {account}").first()
-    if run is None:
-        return "Another run has begun or ended just now; try again."
-    if is_alive(run):
-        return (
-            f"Run {run.pk} is under way since {run.started_at:%H:%M:%S} UTC ({run.owner})."
-            " There is one at a time: wait for it, or stop that process."
-        )
-    return (
-        f"Run {run.pk} of {run.started_at:%Y-%m-%d %H:%M} UTC has broken off."
-        " Go on with it: --resume. Or give it up and begin anew: --restart."
-    )

@@ -6,25 +6,17 @@ It knows no network and no framework, so that it can stand behind an HTTP server
 from __future__ import annotations
 
 import copy
-import json
-import re
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from email.utils import formatdate
 from typing import Any, Literal
 
-from . import form, parameters
+from . import form
 from .clock import Clock, SystemClock
-from .errors import PLAIN_IN_ERRORS, InvalidParameterError, SandboxError
-from .expand import expand
+from .errors import PLAIN_IN_ERRORS, SandboxError
 from .faults import Fault
-from .idempotency import Keys
+from .requests import Requests, Response
 from .resources import (
-    INCLUDE,
-    ROUTES,
     checkout_completion,
     dunning,
     payment_attempts,
@@ -33,7 +25,6 @@ from .resources import (
 )
 from .resources.events import build_event
 from .resources.payment_attempts import Outcome
-from .routes import Call, match
 from .state import State, StripeObject
 
 API_VERSION = "2026-10-28.endive"
@@ -41,24 +32,8 @@ RETRY_DAYS = (3, 5, 7)
 
 EndOfDunning = Literal["cancel", "unpaid", "past_due", "pause"]
 
-_KEY = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{4,}")
-_ACCOUNT = re.compile(r"acct_[A-Za-z0-9]+")
-_VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?(;.*)?")
-
 
 Subscriber = Callable[[StripeObject], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Response:
-    """An HTTP answer."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class Engine:
@@ -95,14 +70,12 @@ class Engine:
             self.account = ""
             """The connected account that the present work is about; empty: the platform itself."""
             self._states = {"": self.platform}
-            self._keys: defaultdict[str, Keys] = defaultdict(Keys)
+            self._requests = Requests(self)
             self.faults: list[Fault] = []
             self.requests: list[tuple[str, str]] = []
             self.events: list[StripeObject] = []
             self._untold: list[StripeObject] = []
             self._moment: int | None = None
-            self._request_id: str | None = None
-            self._idempotency_key: str | None = None
 
     @property
     def state(self) -> State:
@@ -178,11 +151,12 @@ class Engine:
             self.requests.append((method, path))
             fault = next((fault for fault in self.faults if fault.takes(method, path)), None)
             if fault is not None and not fault.is_after:
-                return self._fail(fault, method, path, body, lowered)
-            response = self._answer(method, path, query, body, lowered)
+                return self._requests.fail(fault, method, path, body, lowered)
+            self._run_due()
+            response = self._requests.answer(method, path, query, body, lowered)
             if fault is None:
                 return response
-            return self._fail(fault, method, path, body, lowered)
+            return self._requests.fail(fault, method, path, body, lowered)
 
     def call(
         self,
@@ -205,7 +179,8 @@ class Engine:
             headers["Stripe-Account"] = account
         with self.lock, self._telling():
             in_query = method != "POST"
-            response = self._answer(
+            self._run_due()
+            response = self._requests.answer(
                 method,
                 path,
                 encoded if in_query else "",
@@ -225,118 +200,6 @@ class Engine:
                 details={name: error[name] for name in error.keys() - PLAIN_IN_ERRORS},
             )
         return data
-
-    def _answer(
-        self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]
-    ) -> Response:
-        self._run_due()
-        with self.on_account(self._acted_for(headers)):
-            return self._answer_for_account(method, path, query, body, headers)
-
-    def _acted_for(self, headers: Mapping[str, str]) -> str:
-        named = headers.get("stripe-account", "")
-        return named if _ACCOUNT.fullmatch(named) else self.account
-
-    def _answer_for_account(
-        self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]
-    ) -> Response:
-        keys = self._keys[self.account]
-        self._request_id = self.state.new_id("req_")
-        key = headers.get("idempotency-key", "") if method == "POST" else ""
-        self._idempotency_key = key or None
-        request = (method, path, body)
-        try:
-            self._authorise(headers)
-            if key and (kept := keys.recall(key, request, now=self.clock.now())):
-                return self._response(kept.status, kept.body, replayed=True)
-            status, data = 200, self._operate(method, path, query, body, headers)
-        except SandboxError as error:
-            status, data = error.status, error.body()
-            if isinstance(error, InvalidParameterError):
-                key = ""
-        finally:
-            self._idempotency_key = None
-        encoded = json.dumps(data).encode()
-        response = self._response(status, encoded)
-        self._request_id = None
-        if key and status not in {401, 409, 429}:
-            keys.remember(key, request, status=status, body=encoded, now=self.clock.now())
-        return response
-
-    def _operate(
-        self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]
-    ) -> StripeObject:
-        found = match(ROUTES, method, path)
-        if found is None:
-            raise InvalidParameterError(f"Unrecognized request URL ({method}: {path}).", status=404)
-        route, ids = found
-        is_tolerant = "stripe-version" not in headers
-        given = form.decode(body if method == "POST" else query)
-        params = parameters.read(route.name, given, is_tolerant=is_tolerant)
-        paths = params.pop("expand", None) or []
-        call = Call(engine=self, ids=ids, params=params, is_tolerant=is_tolerant)
-        with self.on_clock(test_clocks.named_by(self.state, ids, params)):
-            answer = copy.deepcopy(route.operation(call))
-            expand(answer, paths, find=self._copy_of, include=self._included)
-        return answer
-
-    def _authorise(self, headers: Mapping[str, str]) -> None:
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not _KEY.fullmatch(key.strip()):
-            raise InvalidParameterError(
-                "Invalid API Key provided: the sandbox takes sk_test_ and rk_test_ keys.",
-                status=401,
-            )
-        account = headers.get("stripe-account")
-        if account is not None and not _ACCOUNT.fullmatch(account):
-            raise InvalidParameterError(
-                f"The provided key does not have access to account '{account}' (or that account"
-                " does not exist).",
-                status=403,
-                code="account_invalid",
-            )
-        version = headers.get("stripe-version")
-        if version is not None and not _VERSION.fullmatch(version):
-            raise InvalidParameterError(f"Invalid Stripe API version: {version}")
-
-    def _copy_of(self, object_id: str) -> StripeObject | None:
-        found = self.state.objects.get(object_id) or self.state.deleted.get(object_id)
-        return copy.deepcopy(found)
-
-    def _included(self, obj: StripeObject, name: str) -> Any:
-        include = INCLUDE.get((str(obj.get("object")), name))
-        return None if include is None else copy.deepcopy(include(self, obj))
-
-    def _response(self, status: int, body: bytes, *, replayed: bool = False) -> Response:
-        headers = {
-            "Content-Type": "application/json",
-            "Date": formatdate(int(self.clock.now()), usegmt=True),
-            "Request-Id": self._request_id or "",
-            "Stripe-Version": self.api_version,
-        }
-        if self.account:
-            headers["Stripe-Account"] = self.account
-        if replayed:
-            headers["Idempotent-Replayed"] = "true"
-        return Response(status=status, headers=headers, body=body)
-
-    def _fail(
-        self, fault: Fault, method: str, path: str, body: str, headers: Mapping[str, str]
-    ) -> Response:
-        """The fault's answer; Stripe remembers a 5xx under the request's idempotency key, too."""
-        if fault.status == 0:
-            raise ConnectionError("The sandbox broke the connection, as it was told to.")
-        kind = "api_error" if fault.status >= 500 else "invalid_request_error"
-        error = {"error": {"type": kind, "message": "A fault, as the sandbox was told."}}
-        self._request_id = self.state.new_id("req_")
-        encoded = json.dumps(error).encode()
-        key = headers.get("idempotency-key", "")
-        if key and method == "POST" and fault.status >= 500:
-            request = (method, path, body)
-            self._keys[self._acted_for(headers)].remember(
-                key, request, status=fault.status, body=encoded, now=self.clock.now()
-            )
-        return self._response(fault.status, encoded)
 
     def complete_checkout(
         self,
@@ -420,8 +283,8 @@ class Engine:
             event_type,
             copy.deepcopy(obj),
             previous=previous,
-            request_id=self._request_id,
-            idempotency_key=self._idempotency_key,
+            request_id=self._requests.request_id,
+            idempotency_key=self._requests.idempotency_key,
         )
         if account:
             event["account"] = account

@@ -17,8 +17,8 @@ from ..models import (
     SourceKind,
     Subscription,
     TrialUse,
-    Waiting,
 )
+from ..models.invoices import Waiting
 from ..rules.entitlements import wanted_entitlements
 from ..rules.ordering import Interval, Verdict
 from ..rules.snapshots import ENDED_STATUSES, MISSING, SubscriptionSnapshot

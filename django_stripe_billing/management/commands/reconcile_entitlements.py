@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
 import signal
 import sys
 import threading
 import time
-from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, close_old_connections
-from django.db.models import Sum
-from django.utils.dateparse import parse_date, parse_datetime
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from ...exceptions import BillingError
 from ...models import ReconcileRun
@@ -38,11 +22,10 @@ from ...reconcile.formats import WRITERS
 from ...reconcile.notifying import notify, notify_failure
 from ...rules.drift import Kind
 from ...stripe_api import without_secrets
+from .. import arguments
+from ..progress import progress
 
 logger = logging.getLogger("django_stripe_billing.reconcile")
-
-_AGO = re.compile(r"([0-9]{1,5})([dhm])")
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 EPILOG = (
     "Exit codes: 0 both sides agree, or everything was repaired; 1 drift is left; 2 an error, or"
@@ -66,13 +49,18 @@ class Command(BaseCommand):
         what.add_argument("--customer", default="", metavar="cus_…", help="This customer alone.")
         what.add_argument(
             "--since",
-            type=_moment,
+            type=arguments.moment,
             metavar="WHEN",
             help="Only subscriptions created since: a date, a moment (UTC), or 30d, 12h.",
         )
         what.add_argument("--account", default="", metavar="acct_…", help="A connected account.")
         what.add_argument(
-            "--only", nargs="+", type=_kind, default=[], metavar="KIND", help="These kinds alone."
+            "--only",
+            nargs="+",
+            type=arguments.kind,
+            default=[],
+            metavar="KIND",
+            help="These kinds alone.",
         )
         what.add_argument(
             "--events",
@@ -87,7 +75,7 @@ class Command(BaseCommand):
         )
         what.add_argument(
             "--verify-features",
-            type=_sample,
+            type=arguments.sample,
             metavar="N",
             help="Cross-check N customers, or `all`, with Stripe's own active entitlements.",
         )
@@ -95,7 +83,7 @@ class Command(BaseCommand):
         repair.add_argument("--apply", action="store_true", help="Repair what differs.")
         repair.add_argument(
             "--max-changes",
-            type=_limit,
+            type=arguments.limit,
             default=ChangeLimit(number=10, is_share=True),
             metavar="N|N%",
             help="Stop repairing before more subscriptions than that were changed: a number, or a"
@@ -114,13 +102,13 @@ class Command(BaseCommand):
         )
         how.add_argument(
             "--rate",
-            type=_rate,
+            type=arguments.rate,
             metavar="N",
             help="Calls to Stripe a second (default 20 with a live key, 10 with a test key).",
         )
         how.add_argument(
             "--workers",
-            type=_workers,
+            type=arguments.workers,
             default=1,
             metavar="N",
             help="Threads, or with --distribute tasks.",
@@ -131,14 +119,17 @@ class Command(BaseCommand):
             help="Let workers of Django's task framework do it; this command waits for them.",
         )
         how.add_argument(
-            "--watch", type=_minutes, metavar="MINUTES", help="Repeat for ever, with that pause."
+            "--watch",
+            type=arguments.minutes,
+            metavar="MINUTES",
+            help="Repeat for ever, with that pause.",
         )
         told = parser.add_argument_group("what is told")
         told.add_argument("--format", choices=sorted(WRITERS), default="table")
         told.add_argument(
             "--fail-on",
             nargs="+",
-            type=_kind,
+            type=arguments.kind,
             default=[],
             metavar="KIND",
             help="Exit with 1 for drift of these kinds alone.",
@@ -186,7 +177,7 @@ class Command(BaseCommand):
             if not options.get("skip_checks"):  # as call_command() asks
                 self.check()
             run = self._begun(options)
-            with self._progress(run, is_quiet=options["quiet"]) as tell:
+            with progress(run, self.stderr.write, is_quiet=options["quiet"]) as tell:
                 execute(run, tell=tell)
             report = Report(run=run, fail_on=frozenset(options["fail_on"]))
             self._write(report, options)
@@ -248,27 +239,6 @@ class Command(BaseCommand):
             )
         return resume(account)
 
-    @contextmanager
-    def _progress(self, run: ReconcileRun, *, is_quiet: bool) -> Iterator[Any]:
-        """A bar on a terminal; elsewhere a line for each tenth."""
-        total = estimate(Options.from_json(run.options)).subscriptions
-        done = run.windows.aggregate(done=Sum("compared"))["done"] or 0
-        if is_quiet:
-            yield lambda number: None
-        elif sys.stderr.isatty():
-            columns = (
-                TextColumn("subscriptions"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                _Rate(),
-                TimeRemainingColumn(),
-            )
-            with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-                task = bar.add_task("subscriptions", total=total or None, completed=done)
-                yield lambda number: bar.advance(task, number)
-        else:
-            yield _Lines(self.stderr.write, total=total, done=done)
-
     def _write(self, report: Report, options: dict[str, Any]) -> None:
         is_well = report.exit_code == 0 and not report.run.drift_found
         if options["quiet"] and is_well and options["format"] == "table":
@@ -287,94 +257,3 @@ def _ending_softly() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
-
-
-class _Rate(ProgressColumn):
-    """Subscriptions a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:,.0f}/s")
-
-
-class _Lines:
-    """Tells of each tenth in a line of its own."""
-
-    def __init__(self, write: Any, *, total: int, done: int = 0) -> None:
-        self._write = write
-        self._step = max(total // 10, 1_000)
-        self._next = done + self._step
-        self._done = self._before = done
-        self._total = total
-        self._started = time.monotonic()
-
-    def __call__(self, number: int) -> None:
-        self._done += number
-        if self._done >= self._next:
-            self._next += self._step
-            done = self._done - self._before
-            rate = done / max(time.monotonic() - self._started, 0.001)
-            self._write(f"{self._done:,} of {self._total:,} compared, {rate:,.0f}/s")
-
-
-def _kind(text: str) -> Kind:
-    try:
-        return Kind(text)
-    except ValueError:
-        known = ", ".join(kind.value for kind in Kind)
-        raise ArgumentTypeError(f"{text!r} is no kind of drift. Kinds: {known}") from None
-
-
-def _limit(text: str) -> ChangeLimit:
-    try:
-        return ChangeLimit.parse(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
-
-
-def _sample(text: str) -> int:
-    if text == "all":
-        return -1
-    return _whole(text, lowest=1)
-
-
-def _whole(text: str, *, lowest: int, highest: int = 1_000_000_000) -> int:
-    if not text.isdecimal() or not lowest <= int(text) <= highest:
-        raise ArgumentTypeError(f"{text!r} is no whole number from {lowest:,} to {highest:,}.")
-    return int(text)
-
-
-def _workers(text: str) -> int:
-    return _whole(text, lowest=1, highest=64)
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0.01 <= rate <= 100_000:
-        raise ArgumentTypeError(f"{text!r} is no number of calls a second.")
-    return rate
-
-
-def _minutes(text: str) -> int:
-    return _whole(text, lowest=1, highest=100_000)
-
-
-def _moment(text: str) -> int:
-    """Unix seconds of a date, a moment, or a time ago."""
-    ago = _AGO.fullmatch(text)
-    if ago:
-        return int(time.time() - timedelta(**{_UNITS[ago[2]]: int(ago[1])}).total_seconds())
-    try:
-        moment = parse_datetime(text)
-        day = parse_date(text)
-    except ValueError:
-        moment = day = None
-    if moment is None and day is not None:
-        moment = datetime(day.year, day.month, day.day)
-    if moment is None:
-        raise ArgumentTypeError(f"{text!r} is no date: write 2026-11-24, or 30d for 30 days ago.")
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp())
