@@ -166,6 +166,10 @@ class ReconcileRefusedError(BillingError):
     """The run was not begun: another one is under way, or the key is not of this database."""
 
 
+class ChangesRefusedError(BillingError):
+    """An event would change more than the reconcile run that found it may."""
+
+
 class DriftLeftError(BillingError):
     """The drift could not be repaired; the text says why."""
 

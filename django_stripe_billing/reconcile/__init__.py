@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from .options import ChangeLimit, Options
+from .options import TENTH, ChangeLimit, Options
 from .report import Report, drift_data
 from .run import begin, discard, estimate, execute, resume
 from .single import DriftRepairs, repair_drift
 
 __all__ = [
+    "TENTH",
     "ChangeLimit",
     "DriftRepairs",
     "Options",

@@ -16,13 +16,13 @@ from django.db.models import Q
 
 from ..conf import settings
 from ..models import Customer, Feature, Invoice, Price, Product, SourceKind, Subscription
+from ..rules.changes import takes_access_away
 from ..rules.drift import (
     KNOWN_STATUSES,
     Difference,
     Kind,
     entitlement_drift,
     subscription_drift,
-    takes_access_away,
 )
 from ..rules.entitlements import Catalog, Policy, Term, wanted_entitlements
 from ..rules.json_values import integer, mapping, objects, text

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from heapq import merge
+from operator import itemgetter
 from typing import Any
 
+from ..exceptions import ChangesRefusedError
 from ..models import Drift, Event, ReconcileRun
 from ..models.mirrored import to_datetime
 from ..rules.drift import Difference, Kind
@@ -17,6 +20,7 @@ from .options import Options
 from .ownership import beat
 from .patience import Patience
 from .recording import drift_row, mark, record
+from .repairing import Repairer
 from .sweeps import told
 
 KEPT = int(timedelta(days=30).total_seconds())
@@ -45,13 +49,14 @@ class MissedEvents:
 
     Stripe lists the newest first, and knows no other order without an event to begin at. So a list
     is walked once to record what is missing, and the pages that hold some of it are read again,
-    oldest first, to process that.
+    oldest first through all lists, to process that.
     """
 
     def __init__(self, run: ReconcileRun, options: Options, *, pace: Pace) -> None:
         self._run = run
         self._options = options
         self._patience = Patience(pace)
+        self._repairer = Repairer(run, options, pace=pace)
         self._kinds = [kind for kind in KINDS if options.wants(kind)]
 
     def look(self) -> None:
@@ -62,14 +67,18 @@ class MissedEvents:
         if Kind.EVENT_MISSED not in self._kinds:
             return
         since = self._since()
+        created = {"gte": since, "lt": self._run.created_before - ON_ITS_WAY}
         types = sorted({*SUBJECTS, *handled_types(is_connected=bool(self._run.account))})
-        for start in range(0, len(types), MOST_TYPES):
-            self._walk(
-                {
-                    "types": types[start : start + MOST_TYPES],
-                    "created": {"gte": since, "lt": self._run.created_before - ON_ITS_WAY},
-                }
-            )
+        lists: list[dict[str, Any]] = [
+            {"types": types[start : start + MOST_TYPES], "created": created}
+            for start in range(0, len(types), MOST_TYPES)
+        ]
+        behind = [self._walk(params) for params in lists]
+        if self._run.is_applying:
+            again = map(self._oldest_first, lists, behind)
+            for _created, row, entry in merge(*again, key=itemgetter(0)):
+                beat(self._run)
+                self._receive(row, entry)
         self._forget_repaired()
 
     def _since(self) -> int:
@@ -101,19 +110,16 @@ class MissedEvents:
                 return run.created_before
         return None
 
-    def _walk(self, params: dict[str, Any]) -> None:
+    def _walk(self, params: dict[str, Any]) -> list[str]:
+        """Record what a list shows to be missing; returns the cursors before such pages."""
         behind: list[str] = []
-        cursor = ""
-        while True:
+        cursor, has_more = "", True
+        while has_more:
             page = self._read(params, cursor)
             if self._record(page):
                 behind.append(cursor)
-            if not page.has_more:
-                break
-            cursor = page.cursor
-        if self._run.is_applying:
-            for cursor in reversed(behind):
-                self._process(self._read(params, cursor))
+            cursor, has_more = page.cursor, page.has_more
+        return behind
 
     def _read(self, params: dict[str, Any], cursor: str) -> Page:
         beat(self._run)
@@ -158,20 +164,27 @@ class MissedEvents:
         ]
         return bool(record(drift))
 
-    def _process(self, page: Page) -> None:
-        """Receive what the page holds of what was recorded, oldest first."""
-        missed = {snapshot.id: row for snapshot, row, _event in self._missed(page)}
-        rows = Drift.objects.filter(run=self._run, kind__in=self._kinds, object_id__in=missed)
-        entries = {entry.object_id: entry for entry in rows}
-        for event_id, row in reversed(missed.items()):
-            if event_id in entries:
-                beat(self._run)
-                self._receive(row, entries[event_id])
+    def _oldest_first(
+        self, params: dict[str, Any], cursors: Sequence[str]
+    ) -> Iterator[tuple[int, dict[str, Any], Drift]]:
+        """What was recorded of a list, with the seconds of its creation; its pages anew."""
+        for cursor in reversed(cursors):
+            missed = {
+                snapshot.id: (snapshot.created, row)
+                for snapshot, row, _event in self._missed(self._read(params, cursor))
+            }
+            rows = Drift.objects.filter(run=self._run, kind__in=self._kinds, object_id__in=missed)
+            entries = {entry.object_id: entry for entry in rows}
+            for event_id, (created, row) in reversed(missed.items()):
+                if event_id in entries:
+                    yield created or 0, row, entries[event_id]
 
     def _receive(self, row: dict[str, Any], entry: Drift) -> None:
         payload = as_of(self._options.account, row)
         try:
-            self._patience(partial(receive, payload))
+            self._patience(partial(receive, payload, allow=self._repairer.allowing()))
+        except ChangesRefusedError as refusal:
+            mark([entry], Drift.State.FOUND, error=str(refusal))
         except Exception as error:  # a handler of the project's may raise anything
             mark([entry], Drift.State.FAILED, error=f"{type(error).__name__}: {error}")
         else:

@@ -8,9 +8,6 @@ from typing import Any
 
 from ..rules.drift import Kind
 
-SMALLEST_SHARE = 10
-"""As many changes are always allowed by a share: a tenth of three subscriptions is none."""
-
 _LIMIT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(%?)")
 
 
@@ -23,6 +20,8 @@ class ChangeLimit:
     """`number` is percent of the live subscriptions that are stored when the run begins."""
     counts_losses: bool = False
     """Only changes that take access away count: those who paid are let in, however many."""
+    least: int = 1
+    """What a share allows in any case: a tenth of three subscriptions is none."""
 
     @classmethod
     def parse(cls, text: str) -> ChangeLimit:
@@ -40,10 +39,10 @@ class ChangeLimit:
             return int(self.number)
         if self.number >= 100:
             return 2**62
-        return max(int(live * self.number / 100), SMALLEST_SHARE)
+        return max(int(live * self.number / 100), self.least)
 
 
-TENTH = ChangeLimit(number=10, is_share=True, counts_losses=True)
+TENTH = ChangeLimit(number=10, is_share=True, counts_losses=True, least=10)
 """Where nothing else is said."""
 
 

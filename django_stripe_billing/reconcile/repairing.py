@@ -8,8 +8,9 @@ from functools import partial
 from django.db import DatabaseError
 from django.db.models import F
 
-from ..exceptions import BillingError
-from ..models import Drift, ReconcileRun, Subscription
+from ..exceptions import BillingError, ChangesRefusedError
+from ..models import Drift, EntitlementChange, Event, ReconcileRun, Subscription
+from ..rules.changes import is_loss
 from ..rules.drift import MEANINGS, Kind
 from ..stripe_api import Pace
 from ..sync import Cause, SubscriptionReading, recompute_subscriptions, settle
@@ -42,6 +43,28 @@ class Repairer:
             return True
         fits = ReconcileRun.objects.filter(pk=self._run.pk, changes__lte=self._limit - number)
         return bool(fits.update(changes=F("changes") + number))
+
+    def allowing(self) -> Callable[[Event], None]:
+        """For `receive` and `process_again`: counts what an event has changed, and refuses more
+        than is allowed with ChangesRefusedError, which undoes it."""
+        newest = EntitlementChange.objects.order_by("-pk").values_list("pk", flat=True).first()
+        return partial(self._allow_event, after=newest or 0)
+
+    def _allow_event(self, event: Event, *, after: int) -> None:
+        recorded = EntitlementChange.objects.filter(
+            pk__gt=after, cause_kind="event", cause_id=event.stripe_id
+        )
+        counted = {
+            (change.source_kind, change.source_id) for change in recorded if self._counts(change)
+        }
+        if not self.allows(len(counted)):
+            raise ChangesRefusedError(stopped(self._limit))
+
+    def _counts(self, change: EntitlementChange) -> bool:
+        limit = self._options.max_changes
+        if limit.counts_losses:
+            return is_loss(before=change.before, after=change.after)
+        return change.before is not None or not limit.is_share
 
     def repair(self, found: Sequence[tuple[Comparison, list[Drift]]]) -> None:
         """Repair subscriptions whose drift was recorded, and look whether that helped."""

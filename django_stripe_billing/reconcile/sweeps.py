@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from ..catalog import sync_catalog
-from ..exceptions import StripeObjectMissingError
+from ..exceptions import ChangesRefusedError, StripeObjectMissingError
 from ..models import (
     Customer,
     Drift,
@@ -283,7 +283,9 @@ class Sweeps:
         beat(self._run)
         event = Event.objects.get(account=self._account, stripe_id=entry.object_id)
         try:
-            process_again(event)
+            process_again(event, allow=self._repairer.allowing())
+        except ChangesRefusedError as refusal:
+            mark([entry], Drift.State.FOUND, error=str(refusal))
         except Exception as error:  # a handler of the project's may raise anything
             mark([entry], Drift.State.FAILED, error=f"{type(error).__name__}: {error}")
         else:

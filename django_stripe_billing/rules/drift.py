@@ -280,21 +280,6 @@ def entitlement_drift(*, held: Mapping[str, Term], wanted: Mapping[str, Term]) -
     return found
 
 
-def takes_access_away(*, held: Mapping[str, Term], wanted: Mapping[str, Term]) -> bool:
-    """Whether somebody loses something when `held` becomes `wanted`: a feature, time, or units."""
-    return any(
-        key not in wanted
-        or _is_less(wanted[key].ends_at, term.ends_at)
-        or _is_less(wanted[key].limit, term.limit)
-        for key, term in held.items()
-    )
-
-
-def _is_less(new: int | None, old: int | None) -> bool:
-    """None is without end, or without limit."""
-    return new is not None and (old is None or new < old)
-
-
 def _periods(snapshot: SubscriptionSnapshot) -> str:
     return _listed(
         f"{_moment(item.current_period_start)}-{_moment(item.current_period_end)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,12 @@ from django.utils import timezone
 
 from ..conf import settings
 from ..connect import is_accepted
-from ..exceptions import BillingError, StripeObjectMissingError, UnsettledError
+from ..exceptions import (
+    BillingError,
+    ChangesRefusedError,
+    StripeObjectMissingError,
+    UnsettledError,
+)
 from ..models import Customer, Event, Invoice, Price, Product, Subscription
 from ..models.mirrored import to_datetime
 from ..rules import json_values
@@ -64,12 +70,16 @@ class WrongModeError(BillingError):
     """A live event at a test key, or the other way round; the event is recorded as rejected."""
 
 
-def receive(payload: dict[str, Any]) -> Event | None:
+Allow = Callable[[Event], None]
+"""Looks at what an event has changed, in its transaction; raises ChangesRefusedError to undo it."""
+
+
+def receive(payload: dict[str, Any], *, allow: Allow | None = None) -> Event | None:
     """Store and process a verified event; None when the payload is no event.
 
     The event row, the effects and the `processed` mark commit together. On failure the effects are
     rolled back, a `failed` row keeps the error, and the exception goes on to the caller. A
-    duplicate of a settled event does nothing. Raises WrongModeError.
+    duplicate of a settled event does nothing. Raises WrongModeError, and what `allow` raises.
     """
     snapshot = parse_event(payload)
     if snapshot is None:
@@ -77,25 +87,27 @@ def receive(payload: dict[str, Any]) -> Event | None:
     if snapshot.livemode is not settings.livemode and not _is_expected_test(snapshot):
         _reject(snapshot, payload)
         raise WrongModeError(f"{snapshot.id} is of the other mode than the API key.")
-    return _process(snapshot, payload, again=False)
+    return _process(snapshot, payload, again=False, allow=allow)
 
 
-def process_again(event: Event) -> Event:
+def process_again(event: Event, *, allow: Allow | None = None) -> Event:
     """Process a stored event once more, settled or not; raises what its processing raises."""
     snapshot = parse_event(event.payload)
     if snapshot is None or (
         snapshot.livemode is not settings.livemode and not _is_expected_test(snapshot)
     ):
         raise WrongModeError(f"{event.stripe_id} is of the other mode than the API key.")
-    return _process(snapshot, event.payload, again=True)
+    return _process(snapshot, event.payload, again=True, allow=allow)
 
 
-def _process(snapshot: EventSnapshot, payload: dict[str, Any], *, again: bool) -> Event:
+def _process(
+    snapshot: EventSnapshot, payload: dict[str, Any], *, again: bool, allow: Allow | None
+) -> Event:
     fetches: Fetches = {}
     try:
         for _attempt in range(FETCHES + 1):
             try:
-                return _store_and_apply(snapshot, payload, fetches, again=again)
+                return _store_and_apply(snapshot, payload, fetches, again=again, allow=allow)
             except NeedsFetch as need:
                 try:
                     fetches[need.wanted] = _fetch(need.wanted, account=snapshot.account)
@@ -104,6 +116,8 @@ def _process(snapshot: EventSnapshot, payload: dict[str, Any], *, again: bool) -
                         raise
                     fetches[need.wanted] = NOTHING
         raise UnsettledError(f"The object of {snapshot.id} changed during {FETCHES} fetches.")
+    except ChangesRefusedError:
+        raise
     except Exception as error:
         _record_failure(snapshot, payload, error)
         raise
@@ -111,7 +125,12 @@ def _process(snapshot: EventSnapshot, payload: dict[str, Any], *, again: bool) -
 
 @begun_anew
 def _store_and_apply(
-    snapshot: EventSnapshot, payload: dict[str, Any], fetches: Fetches, *, again: bool
+    snapshot: EventSnapshot,
+    payload: dict[str, Any],
+    fetches: Fetches,
+    *,
+    again: bool,
+    allow: Allow | None,
 ) -> Event:
     with transaction.atomic():
         refusal = _refusal(snapshot)
@@ -120,6 +139,8 @@ def _store_and_apply(
         if not is_new and event.is_settled and not again:
             return event
         result = refusal or _apply(snapshot, fetches)
+        if allow is not None:
+            allow(event)
         is_as_stored = is_new and result == expected
         event.status, event.note, event.error = result.status, result.note, ""
         if refusal is None:

@@ -77,6 +77,23 @@ def test_events_are_processed_oldest_first(shop, stripe_sandbox, bound, looked):
     assert seen == sorted(seen)
 
 
+def test_they_are_so_through_all_lists(shop, stripe_sandbox, bound, looked):
+    seen = []
+    types = ("customer.updated", "product.updated")
+    handler = webhook_handler(*types)(lambda event: seen.append(event.type))
+    paths = [f"/v1/customers/{bound.stripe_id}", f"/v1/products/{shop.pro['id']}"]
+    for number in range(6):
+        stripe_sandbox.advance(50)
+        shop.call("POST", paths[number % 2], {"description": f"Number {number}"})
+    stripe_sandbox.drop()
+    stripe_sandbox.advance(LATER)
+    try:
+        assert reconcile(apply=True, events=True).exit_code == 0
+    finally:
+        unregister(handler)
+    assert seen == [*types] * 3
+
+
 def test_events_of_types_that_only_the_project_handles_are_processed(
     shop, stripe_sandbox, bound, looked
 ):

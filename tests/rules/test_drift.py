@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from django_stripe_billing.rules.changes import takes_access_away
 from django_stripe_billing.rules.drift import (
     MEANINGS,
     Kind,
     entitlement_drift,
     subscription_drift,
-    takes_access_away,
 )
 from django_stripe_billing.rules.entitlements import Term
 from django_stripe_billing.rules.snapshots import parse_subscription

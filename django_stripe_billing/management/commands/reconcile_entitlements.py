@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from ...exceptions import BillingError
 from ...models import ReconcileRun
-from ...reconcile import ChangeLimit, Options, Report, begin, discard, estimate, execute, resume
+from ...reconcile import TENTH, Options, Report, begin, discard, estimate, execute, resume
 from ...reconcile.formats import WRITERS
 from ...reconcile.notifying import notify, notify_failure
 from ...rules.drift import Kind
@@ -84,11 +84,11 @@ class Command(BaseCommand):
         repair.add_argument(
             "--max-changes",
             type=arguments.limit,
-            default=ChangeLimit(number=10, is_share=True),
+            default=TENTH,
             metavar="N|N%",
             help="Stop repairing before more subscriptions than that were changed: a number, or a"
-            " share of the live ones (default 10%%; a share never means less than 10, and does not"
-            " count what is new here).",
+            " share of the live ones, to which what is new here does not count. By default 10%%, no"
+            " less than 10, of changes that take access away; those that give it do not count.",
         )
         repair.add_argument(
             "--allow-empty",
