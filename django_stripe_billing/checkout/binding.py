@@ -13,7 +13,7 @@ from django.utils import timezone
 from ..conf import settings
 from ..exceptions import CustomerConflictError, StripeError, StripeUnavailableError
 from ..models import Customer
-from ..rules.json_values import metadata, second
+from ..rules.json_values import metadata
 from ..rules.ordering import Interval
 from ..rules.snapshots import CustomerSnapshot, parse_customer
 from ..stripe_api import pages, request
@@ -23,6 +23,9 @@ BINDING = "django_stripe_billing_binding"
 """The metadata key by which a customer is found again whose creation was answered with 5xx."""
 
 CLOCKS_DIFFER = timedelta(minutes=10)
+
+KEY_KEPT = timedelta(hours=24)
+"""How long Stripe knows an idempotency key, at least."""
 
 
 def bind_customer(subscriber: Any, *, account: str = "") -> Customer:
@@ -69,8 +72,17 @@ def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Inte
 
     A 5xx answer leaves open whether it was created, and Stripe repeats that answer for the key; a
     conflict says that the key was used for other details, and not what came of that. So we look for
-    the customer, and without one take another key for the next attempt.
+    the customer, and without one take another key for the next attempt. So we do before a second
+    attempt that comes when Stripe may have forgotten the key.
     """
+    if _is_key_old(customer):
+        found = _find(customer)
+        if found is not None:
+            return found
+        _take_new_key(customer)
+    if customer.asked_at is None:
+        customer.asked_at = timezone.now()
+        customer.save(update_fields=["asked_at"])
     try:
         answer = request(
             "post",
@@ -91,7 +103,7 @@ def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Inte
             raise
         found = _find(customer)
         if found is None:
-            Customer.objects.filter(pk=customer.pk, stripe_id=None).update(binding_key=uuid.uuid4())
+            _take_new_key(customer)
             raise
         return found
     snapshot = parse_customer(answer.data)
@@ -100,16 +112,31 @@ def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Inte
     return snapshot, answer.interval
 
 
-def _find(customer: Customer) -> tuple[CustomerSnapshot, Interval] | None:
-    """The customer that was created under the row's key, among the newest in Stripe.
+def _is_key_old(customer: Customer) -> bool:
+    asked = customer.asked_at
+    return asked is not None and timezone.now() - asked > KEY_KEPT - CLOCKS_DIFFER
 
-    Our own metadata on a customer is trusted here: nobody but the holder of the key can set it.
-    """
-    age = int((timezone.now() - customer.created_at + CLOCKS_DIFFER).total_seconds())
-    for page in pages("/v1/customers", account=customer.account):
+
+def _take_new_key(customer: Customer) -> None:
+    """For the next attempt, unless another tab has bound the customer or taken one."""
+    key = uuid.uuid4()
+    same = Customer.objects.filter(pk=customer.pk, stripe_id=None, binding_key=customer.binding_key)
+    if same.update(binding_key=key, asked_at=None):
+        customer.binding_key, customer.asked_at = key, None
+    else:
+        customer.refresh_from_db(fields=["binding_key", "asked_at"])
+
+
+def _find(customer: Customer) -> tuple[CustomerSnapshot, Interval] | None:
+    """The customer that was created under the row's key, among those of the day after it was asked
+    for. Our own metadata on a customer is trusted here: nobody but the holder of the key can set
+    it."""
+    age = timezone.now() - (customer.asked_at or customer.created_at) + CLOCKS_DIFFER
+    now = request("get", "/v1/customers", {"limit": 1}, account=customer.account).interval.low
+    begin = now - int(age.total_seconds())
+    created = {"gte": begin, "lte": begin + int((KEY_KEPT + 2 * CLOCKS_DIFFER).total_seconds())}
+    for page in pages("/v1/customers", {"created": created}, account=customer.account):
         for row in page.rows:
-            if (second(row.get("created")) or 0) < page.interval.low - age:
-                return None
             if metadata(row.get("metadata")).get(BINDING) == str(customer.binding_key):
                 snapshot = parse_customer(row)
                 return None if snapshot is None else (snapshot, page.interval)

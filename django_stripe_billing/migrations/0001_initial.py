@@ -115,6 +115,7 @@ class Migration(migrations.Migration):
                 ('revision', models.PositiveIntegerField(default=0, editable=False, help_text='Grows with each write.', verbose_name='revision')),
                 ('stripe_id', models.CharField(blank=True, help_text='cus_…; empty while the customer is being created in Stripe.', max_length=255, null=True, verbose_name='Stripe id')),
                 ('binding_key', models.UUIDField(default=uuid.uuid4, editable=False, help_text='The idempotency key under which the customer is created in Stripe.', unique=True, verbose_name='binding key')),
+                ('asked_at', models.DateTimeField(blank=True, editable=False, help_text='When it was first asked for under that key, which Stripe keeps for a day.', null=True, verbose_name='creation asked for')),
                 ('email', models.CharField(blank=True, default='', max_length=512, verbose_name='e-mail')),
                 ('name', models.CharField(blank=True, default='', max_length=256, verbose_name='name')),
                 ('livemode', models.BooleanField(default=False, verbose_name='live mode')),

@@ -40,6 +40,13 @@ class Customer(MirroredModel):
         editable=False,
         help_text=_("The idempotency key under which the customer is created in Stripe."),
     )
+    asked_at = models.DateTimeField(
+        _("creation asked for"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When it was first asked for under that key, which Stripe keeps for a day."),
+    )
     email = models.CharField(_("e-mail"), max_length=512, blank=True, default="")
     name = models.CharField(_("name"), max_length=256, blank=True, default="")
     livemode = models.BooleanField(_("live mode"), default=False)

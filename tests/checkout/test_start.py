@@ -1,9 +1,14 @@
 """Starting a checkout: one customer, one open session, nothing sold twice."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from django_stripe_billing import checkout
+from django_stripe_billing.checkout import bind_customer
+from django_stripe_billing.exceptions import StripeUnavailableError
 from django_stripe_billing.models import CheckoutSession, Customer
 from django_stripe_billing.sandbox import Fault
 
@@ -165,6 +170,45 @@ def test_a_lost_answer_and_a_retry_make_one_customer_and_one_session(
     ]
     assert len(open_ones) == 1
     assert again["Location"] == open_ones[0]["url"]
+
+
+def test_a_retry_after_stripe_forgot_the_key_makes_no_second_customer(
+    shop, stripe_sandbox, subscriber, monkeypatch
+):
+    lost = Fault(method="POST", path="/v1/customers", status=0, times=-1, is_after=True)
+    stripe_sandbox.engine.faults.append(lost)
+    with pytest.raises(StripeUnavailableError):
+        bind_customer(subscriber)
+    stripe_sandbox.engine.faults.clear()
+    for _ in range(3):
+        shop.add_customer()
+    stripe_sandbox.drop()
+    stripe_sandbox.advance(30 * 3600)
+    thirty_hours_ago = timezone.now() - timedelta(hours=30)
+    Customer.objects.filter(subscriber=subscriber).update(
+        asked_at=thirty_hours_ago, created_at=thirty_hours_ago
+    )
+    bound = bind_customer(subscriber)
+    mine = [row for row in stripe_sandbox.engine.state.all("customer") if row["metadata"]]
+    assert [row["id"] for row in mine] == [bound.stripe_id]
+
+
+def test_without_a_customer_from_the_first_attempt_the_retry_makes_one(
+    shop, stripe_sandbox, subscriber
+):
+    down = Fault(method="POST", path="/v1/customers", status=0, times=-1)
+    stripe_sandbox.engine.faults.append(down)
+    with pytest.raises(StripeUnavailableError):
+        bind_customer(subscriber)
+    stripe_sandbox.engine.faults.clear()
+    long_ago = timezone.now() - timedelta(days=3)
+    Customer.objects.filter(subscriber=subscriber).update(asked_at=long_ago)
+    key = Customer.objects.get(subscriber=subscriber).binding_key
+    bound = bind_customer(subscriber)
+    bound.refresh_from_db()
+    assert bound.stripe_id
+    assert bound.binding_key != key
+    assert timezone.now() - bound.asked_at < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("is_after", [False, True])
