@@ -21,6 +21,7 @@ from ..rules.drift import Difference, Kind
 from ..rules.json_values import identifier, text
 from ..rules.snapshots import ENDED_STATUSES, TERMINAL_STATUSES
 from ..stripe_api import Pace, read_page
+from .amounts import paid_by
 from .events import KINDS as EVENTS
 from .options import Options
 from .ownership import beat
@@ -159,11 +160,14 @@ class FeatureCheck:
                 yield drift_row(self._run, difference, object_id=listed[key] or key)
 
     def _row(self, customer: Customer, kind: Kind, key: str, *, here: str, stripe: str) -> Drift:
+        amount, currency = paid_by([customer.pk]).get(customer.pk, (None, ""))
         return drift_row(
             self._run,
             Difference(kind=kind, here=f"{key}: {here}", stripe=f"{key}: {stripe}", subject=key),
             object_id=str(customer.stripe_id),
             customer=customer,
+            amount=amount,
+            currency=currency,
         )
 
 

@@ -13,14 +13,14 @@ from ..exceptions import (
     StripeUnavailableError,
     UnsettledError,
 )
-from ..models import Drift, Price, ReconcileRun, Subscription, SubscriptionItem
+from ..models import Drift, ReconcileRun, Subscription
 from ..models.mirrored import to_second
 from ..rules.drift import Kind
-from ..rules.money import per_month
 from ..rules.snapshots import ENDED_STATUSES, MISSING
 from ..stripe_api import Pace, request, without_secrets
 from ..sync import Cause, mark_missing
 from . import windows
+from .amounts import worth
 from .comparing import Comparison
 from .fetching import compare_by_id
 from .options import Options
@@ -122,7 +122,7 @@ class MissingSubscriptions:
             windows.doubt(self._run, text, created=to_second(stored.stripe_created_at))
             return
         mark([row], Drift.State.GONE)
-        self._take(found)
+        self._take(found, stored)
         remote = found.reading.snapshot
         is_in_place = (
             remote.created == int(stored.stripe_created_at.timestamp())
@@ -153,37 +153,23 @@ class MissingSubscriptions:
         elif self._repairer.attempt([row], lambda: mark_missing(stored, cause=self._cause)):
             mark([row], Drift.State.REPAIRED)
 
-    def _take(self, found: Comparison) -> None:
+    def _take(self, found: Comparison, stored: Subscription) -> None:
         """It is there: whatever else differs is drift like any other."""
         remote = found.reading.snapshot
+        amount, currency = worth(stored)
         rows = record(
             [
-                drift_row(self._run, difference, object_id=remote.id, customer=found.customer)
+                drift_row(
+                    self._run,
+                    difference,
+                    object_id=remote.id,
+                    customer=found.customer,
+                    amount=amount,
+                    currency=currency,
+                )
                 for difference in found.differences
                 if self._options.wants(difference.kind)
             ]
         )
         if rows and self._run.is_applying:
             self._repairer.repair([(found, rows)])
-
-
-def worth(subscription: Subscription) -> tuple[int | None, str]:
-    """What a stored subscription is worth a month, by the catalog here; two queries."""
-    items = list(SubscriptionItem.objects.filter(subscription=subscription))
-    prices = {
-        price.stripe_id: price
-        for price in Price.objects.filter(
-            account=subscription.account, stripe_id__in={item.price_id for item in items}
-        )
-    }
-    total = 0
-    for item in items:
-        price = prices.get(item.price_id)
-        if price is None or price.unit_amount is None:
-            return None, subscription.currency
-        total += per_month(
-            price.unit_amount * (1 if item.quantity is None else item.quantity),
-            interval=price.interval,
-            interval_count=price.interval_count,
-        )
-    return total, subscription.currency

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -38,6 +38,7 @@ from ..sync import (
     revoke_unfounded,
 )
 from ..webhooks import process_again
+from .amounts import Amount, paid_by, together, worth_of
 from .invoices import InvoiceSweep
 from .options import Options
 from .ownership import beat
@@ -168,6 +169,7 @@ class Sweeps:
         paying = Subscription.objects.filter(customer=OuterRef("pk"), status__in=PAID_STATUSES)
         rows = self._customers().filter(Exists(paying), subscriber=None, is_deleted=False)
         for chunk in _chunks(rows):
+            paid = paid_by([row.pk for row in chunk])
             record(
                 [
                     drift_row(
@@ -179,6 +181,8 @@ class Sweeps:
                         ),
                         object_id=str(row.stripe_id or row),
                         customer=row,
+                        amount=paid[row.pk][0],
+                        currency=paid[row.pk][1],
                     )
                     for row in chunk
                 ]
@@ -192,6 +196,7 @@ class Sweeps:
         paying = Subscription.objects.filter(customer=OuterRef("pk"), status__in=PAID_STATUSES)
         rows = self._customers().filter(Exists(paying), subscriber=None, is_deleted=False)
         for chunk in _chunks(rows.exclude(email="")):
+            paid = paid_by([row.pk for row in chunk])
             emails = {row.email.lower() for row in chunk}
             linked = Customer.objects.filter(account=self._account, is_deleted=False)
             others = {
@@ -213,6 +218,8 @@ class Sweeps:
                         ),
                         object_id=str(row.stripe_id or row),
                         customer=row,
+                        amount=paid[row.pk][0],
+                        currency=paid[row.pk][1],
                     )
                     for row in chunk
                     if (other := others.get(row.email.lower())) is not None
@@ -237,7 +244,9 @@ class Sweeps:
                 pk=entry["subscription__customer_id"]
             )
             items = running.filter(subscription__customer=customer, product_id=entry["product_id"])
-            ids = sorted(set(items.values_list("subscription__stripe_id", flat=True)))
+            doubles = Subscription.objects.filter(pk__in=items.values("subscription"))
+            ids = sorted(doubles.values_list("stripe_id", flat=True))
+            amount, currency = _beyond_one(worth_of(doubles).values())
             record(
                 [
                     drift_row(
@@ -250,6 +259,8 @@ class Sweeps:
                         ),
                         object_id=ids[0],
                         customer=customer,
+                        amount=amount,
+                        currency=currency,
                     )
                 ]
             )
@@ -312,6 +323,14 @@ class Sweeps:
             mark(drift, Drift.State.FOUND, error=stopped(self._repairer.limit))
         elif self._repairer.attempt(drift, repair):
             mark(drift, Drift.State.REPAIRED)
+
+
+def _beyond_one(amounts: Iterable[Amount]) -> Amount:
+    """What is paid twice: all but the dearest."""
+    listed = list(amounts)
+    total, currency = together(listed)
+    dearest = max(amount or 0 for amount, _currency in listed)
+    return (None if total is None else total - dearest), currency
 
 
 def told(event_type: str, created_at: datetime | None) -> str:
