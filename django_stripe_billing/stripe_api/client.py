@@ -62,11 +62,9 @@ def request(
         options["stripe_account"] = account
     if idempotency_key:
         options["idempotency_key"] = idempotency_key
-    pace = _pace.get()
-    if pace is not None:
-        pace.take()
-    _count()
     client = _client()
+    _take_turn()
+    client.http.begin()
     started = time.monotonic()
     response = _send(client.sdk, method, path, {**(params or {}), **options})
     elapsed = time.monotonic() - started
@@ -128,8 +126,11 @@ _pace: ContextVar[Pace | None] = ContextVar("stripe_pace", default=None)
 _counter: ContextVar[Counter[str] | None] = ContextVar("stripe_calls", default=None)
 
 
-def _count() -> None:
-    counter = _counter.get()
+def _take_turn() -> None:
+    """Wait for the call's turn, and count it; the SDK's repetitions are calls, too."""
+    pace, counter = _pace.get(), _counter.get()
+    if pace is not None:
+        pace.take()
     if counter is not None:
         counter["calls"] += 1
 
@@ -180,7 +181,9 @@ def _client_for(
 ) -> _Client:
     if not api_key:
         raise StripeUnavailableError('STRIPE_BILLING["API_KEY"] is empty.')
-    http = RawBodies(http_client or stripe.RequestsClient(timeout=timeout))
+    http = RawBodies(
+        http_client or stripe.RequestsClient(timeout=timeout), before_repetition=_take_turn
+    )
     sdk = stripe.StripeClient(
         api_key,
         base_addresses={"api": api_base},

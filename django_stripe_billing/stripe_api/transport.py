@@ -71,10 +71,18 @@ class RawBodies(stripe.HTTPClient):
 
     name = "raw_bodies"
 
-    def __init__(self, inner: stripe.HTTPClient) -> None:
+    def __init__(
+        self, inner: stripe.HTTPClient, *, before_repetition: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__()
         self._inner = inner
+        self._before_repetition = before_repetition
         self._body: ContextVar[bytes | str] = ContextVar("stripe_body", default=b"")
+        self._is_begun: ContextVar[bool] = ContextVar("stripe_request_is_begun", default=False)
+
+    def begin(self) -> None:
+        """The next request of this thread is a new one, and no repetition by the SDK."""
+        self._is_begun.set(False)
 
     def request(
         self,
@@ -84,6 +92,9 @@ class RawBodies(stripe.HTTPClient):
         post_data: Any = None,
         **kwargs: Any,
     ) -> Response:
+        if self._is_begun.get():
+            self._before_repetition()
+        self._is_begun.set(True)
         body, status, answered = self._inner.request(method, url, headers, post_data, **kwargs)
         if not 200 <= status < 300:
             return body, status, answered

@@ -21,7 +21,7 @@ from django_stripe_billing.exceptions import (
     StripeUnavailableError,
 )
 from django_stripe_billing.rules.ordering import Interval
-from django_stripe_billing.stripe_api import counted_calls, request
+from django_stripe_billing.stripe_api import counted_calls, paced, request
 
 KEY = "sk_test_only_for_tests"
 
@@ -86,6 +86,25 @@ def test_the_elapsed_time_of_retries_widens_the_interval(stripe, configure):
     interval = request("get", "/v1/customers").interval
     assert interval.low <= 998
     assert interval.high == 1001
+
+
+def test_repetitions_take_their_turns_and_are_counted(stripe, configure):
+    class Turns:
+        taken = 0
+
+        def take(self):
+            self.taken += 1
+
+    configure(MAX_NETWORK_RETRIES=2)
+    stripe.answer(500)
+    stripe.answer(0)
+    stripe.answer(200, {"id": "cus_1"})
+    turns = Turns()
+    with paced(turns), counted_calls() as counter:
+        request("get", "/v1/customers/cus_1")
+        request("get", "/v1/customers/cus_1")
+    assert len(stripe.requests) == 4
+    assert turns.taken == counter["calls"] == 4
 
 
 def test_a_silent_stripe_is_given_up_on(stripe, configure):
