@@ -85,6 +85,7 @@ STRIPE_BILLING = {
     "API_KEY": "sk_test_only_for_tests",
     "WEBHOOK_SECRETS": ["whsec_only_for_tests"],
     "MAX_NETWORK_RETRIES": 0,
+    "THROTTLE": None,  # tests ask more often than visitors do
 }
 if TEST_SUBSCRIBER == "organisation":
     STRIPE_BILLING_SUBSCRIBER_MODEL = "organisations.Organisation"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import invoices, subscriptions, views
+from . import invoices, payments, subscriptions, views
 
 app_name = "stripe_billing_api"
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("card/", invoices.CardView.as_view(), name="card"),
     path("invoices/", invoices.InvoicesView.as_view(), name="invoices"),
     path("invoices/<str:stripe_id>/", invoices.InvoiceView.as_view(), name="invoice"),
+    path("payments/", payments.PaymentsView.as_view(), name="payments"),
+    path("payments/<str:stripe_id>/", payments.PaymentView.as_view(), name="payment"),
     path("payment-method/", invoices.PaymentMethodView.as_view(), name="payment_method"),
     path("dunning/", invoices.DunningView.as_view(), name="dunning"),
     path("retry-payment/", invoices.RetryPaymentView.as_view(), name="retry_payment"),
