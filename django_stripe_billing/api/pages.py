@@ -24,14 +24,18 @@ class Pages(PageNumberPagination):
 class PageSerializer(serializers.Serializer[Any]):
     """Which page; one that is not there is not found."""
 
-    page = serializers.IntegerField(required=False, min_value=1)
+    page = serializers.IntegerField(required=False, min_value=1, help_text="From 1.")
     page_size = serializers.IntegerField(
-        required=False, help_text="1 to 100; 20 where it is anything else."
+        required=False, min_value=1, max_value=Pages.max_page_size, help_text="20 by default."
     )
 
 
 def paginated(rows: QuerySet[Any], serializer: Shape, request: Request, view: Any) -> Response:
-    """`{"count": …, "next": …, "previous": …, "results": […]}`."""
+    """`{"count": …, "next": …, "previous": …, "results": […]}`.
+
+    Raises ValidationError for what is no page, NotFound for one that is not there.
+    """
+    PageSerializer(data=request.query_params).is_valid(raise_exception=True)
     pages = Pages()
     found = pages.paginate_queryset(rows, request, view=view)
     return pages.get_paginated_response(serializer(found, many=True).data)

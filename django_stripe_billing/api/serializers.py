@@ -24,7 +24,9 @@ class URLSerializer(serializers.Serializer[Any]):
 
 
 class SessionSerializer(serializers.Serializer[Any]):
-    session_id = serializers.CharField(required=False, help_text="Of a checkout, cs_….")
+    session_id = serializers.CharField(
+        required=False, allow_blank=True, help_text="Of a checkout, cs_…."
+    )
 
 
 class ReturnSerializer(serializers.Serializer[Any]):

@@ -98,7 +98,9 @@ class CancelSerializer(serializers.Serializer[Any]):
 
 
 class WhichSerializer(serializers.Serializer[Any]):
-    subscription = serializers.CharField(required=False, max_length=255)
+    subscription = serializers.CharField(
+        required=False, max_length=255, allow_blank=True, help_text="For who has several."
+    )
 
 
 class CodeSerializer(WhichSerializer):
@@ -113,8 +115,9 @@ class SubscriptionView(BillingAPIView):
     )
     def get(self, request: Request) -> Response:
         """The subscription; `subscription` names it for who has several."""
+        subscriber = self.subscriber(request, "access")
         given = read(WhichSerializer, request.query_params)
-        row = subscriptions.own_subscription(self.subscriber(request, "access"), **given)
+        row = subscriptions.own_subscription(subscriber, **given)
         return Response(SubscriptionSerializer(row).data)
 
     @documented(

@@ -53,9 +53,10 @@ class BillingAPIView(APIView):
     def body(self, request: Request, shape: Shape) -> dict[str, Any]:
         """What was sent. Raises ValidationError, or ParseError for what can't be read."""
         try:
-            return read(shape, request.data)
-        except (RecursionError, LookupError) as error:  # nested too deep; an unknown charset
+            data = request.data
+        except (RecursionError, LookupError) as error:  # nested too deep; a charset of no text
             raise ParseError from error
+        return read(shape, data)
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
         """Ours, whatever the project's is: it gives every error its code."""
