@@ -85,6 +85,8 @@ SAFE_TO_SHOW = (
     AlreadyOwnedError,
     NoCustomerError,
     PaymentDeclinedError,
+    ActionRequiredError,
+    NothingToPayError,
 )
 """Errors whose text is for the visitor; the others have one of these, or their code in words."""
 
@@ -97,6 +99,7 @@ Context = dict[str, Any]
 def texts() -> dict[str, str]:
     """By code, in the active language."""
     return {
+        "already_subscribed": _("You have subscribed to this already."),
         "stripe_unavailable": _("The payment provider does not answer. Try again soon."),
         "stripe_error": _("The payment provider refused that. We have been told."),
     }

@@ -87,7 +87,7 @@ def open_page(view: View) -> View:
         except AlreadyOwnedError as error:
             return error_page(request, str(error), status=409)
         except TooManyRequestsError as error:
-            message = _("That was too often in a short time. Wait a minute, then try again.")
+            message = _("That was too often in a short time. Try again a little later.")
             answer = error_page(request, message, status=429)
             answer["Retry-After"] = str(error.retry_after)
             return answer
