@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.utils.translation import gettext as _
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -67,10 +69,11 @@ GENERAL: list[tuple[int, str]] = [
     (status.HTTP_404_NOT_FOUND, "not_found"),
     (status.HTTP_405_METHOD_NOT_ALLOWED, "method_not_allowed"),
     (status.HTTP_406_NOT_ACCEPTABLE, "not_acceptable"),
+    (status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "too_large"),
     (status.HTTP_415_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
     (status.HTTP_429_TOO_MANY_REQUESTS, "throttled"),
 ]
-"""What is not about billing: REST framework's own codes, and `bad_request` for Django's."""
+"""What is not about billing: REST framework's own codes, `bad_request` and `too_large`."""
 
 SAFE_TO_SHOW = (
     SubscriptionNotFoundError,
@@ -111,6 +114,17 @@ class BillingAPIError(APIException):
     def __init__(self, *, status_code: int, code: str, detail: str, url: str = "") -> None:
         super().__init__({"detail": detail, "code": code, **({"url": url} if url else {})}, code)
         self.status_code = status_code
+
+
+def refuse_long_body(request: Request) -> None:
+    """Django's own limit, which REST framework's parser of JSON does not know."""
+    longest = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if longest is not None and int(request.META.get("CONTENT_LENGTH") or 0) > longest:
+        raise BillingAPIError(
+            status_code=status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+            code="too_large",
+            detail=f"At most {longest} bytes.",
+        )
 
 
 def answer_error(error: Exception, context: Context) -> Response | None:

@@ -27,6 +27,7 @@ STATUSES = {
     404: "There is none of theirs.",
     406: "No such format.",
     409: "Not as things are.",
+    413: "The body is longer than `DATA_UPLOAD_MAX_MEMORY_SIZE`.",
     415: "Bodies are JSON or forms.",
     429: "Too often: see `Retry-After`, in seconds.",
     502: "Stripe refused; the log says why.",
@@ -103,7 +104,7 @@ def codes_of(found: Operation, *, method: str) -> list[str]:
     if found.is_paginated:
         codes.append("not_found")
     if method == "post":
-        codes += ["parse_error", "unsupported_media_type"]
+        codes += ["parse_error", "unsupported_media_type", "too_large"]
     if found.calls_stripe:
         codes += ["stripe_unavailable", "stripe_error"]
     return codes

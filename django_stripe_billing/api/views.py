@@ -22,7 +22,7 @@ from ..checkout import read_return, sold_prices, start_checkout, start_setup, st
 from ..portal import start_portal
 from ..subscribers import resolve_subscriber
 from ..usage import totals
-from .errors import answer_error
+from .errors import answer_error, refuse_long_body
 from .operations import Operation, Shape, documented, operation_of
 from .serializers import (
     CheckoutSerializer,
@@ -51,7 +51,8 @@ class BillingAPIView(APIView):
         return resolve_subscriber(request._request, action)
 
     def body(self, request: Request, shape: Shape) -> dict[str, Any]:
-        """What was sent. Raises ValidationError, or ParseError for what can't be read."""
+        """What was sent. Raises ValidationError, or what REST framework answers to other bodies."""
+        refuse_long_body(request)
         try:
             data = request.data
         except (RecursionError, LookupError) as error:  # nested too deep; a charset of no text

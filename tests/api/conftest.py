@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from django_stripe_billing.models import Customer, Invoice, Payment, Subscription
+from django_stripe_billing.models import Invoice, Payment, Subscription
 
 from ..payments.conftest import OnceShop
 
@@ -96,6 +96,3 @@ def signed_in_as(user):
     client = Client()
     client.force_login(user)
     return client
-
-
-__all__ = ["Customer", "World", "signed_in_as", "url"]

@@ -67,6 +67,16 @@ def test_a_missing_csrf_token_has_a_code(user):
     assert told(client.post(url("portal"))) == (403, "permission_denied")
 
 
+def test_a_body_beyond_djangos_limit_is_not_read(api, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000
+    body = json.dumps({"price": "x" * 1_000})
+    answer = api.post(url("checkout"), body, content_type="application/json")
+    assert told(answer) == (413, "too_large")
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = None
+    answer = api.post(url("checkout"), body, content_type="application/json")
+    assert told(answer) == (400, "invalid")
+
+
 @pytest.mark.parametrize(
     ("error", "answer"),
     [
