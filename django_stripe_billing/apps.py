@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,3 +10,6 @@ class StripeBillingConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - importing registers the system checks
+
+        if apps.is_installed("drf_spectacular"):
+            from .api import schema  # noqa: F401 - importing registers the views' description

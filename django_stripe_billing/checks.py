@@ -22,6 +22,7 @@ from .conf import DEFAULTS, STRIPE_API_BASE, settings, subscriber_model
 from .emails.wishes import DEFAULT_WISHES, wish_for
 from .rules.connect import ACCOUNT
 from .rules.payments import DISPUTE_POLICIES, REFUND_POLICIES
+from .rules.throttling import parse_rate
 
 TAG = "stripe_billing"
 MIDDLEWARE = "django_stripe_billing.access.BillingMiddleware"
@@ -272,6 +273,13 @@ def _policies() -> Iterator[CheckMessage]:
             yield _error("E014", f"{_name(key)} is none of the policies.", f"Write {choices}.")
 
 
+def _throttle() -> Iterator[CheckMessage]:
+    rate = settings.THROTTLE
+    if rate is not None and not (isinstance(rate, str) and parse_rate(rate)):
+        hint = 'Write "60/min", or None for no limit; the periods are s, min, hour and day.'
+        yield _error("E020", f"{_name('THROTTLE')} is no rate.", hint)
+
+
 def _prices() -> Iterator[CheckMessage]:
     prices = settings.PRICES
     is_list = isinstance(prices, list | tuple | set) and all(
@@ -331,6 +339,7 @@ CHECKS: list[Callable[[], Iterator[CheckMessage]]] = [
     _numbers,
     _durations,
     _policies,
+    _throttle,
     _prices,
     _pages,
     _subscriber,

@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 
 from .rules.entitlements import Policy
 from .rules.payments import PaymentPolicy
+from .rules.throttling import Rate, parse_rate
 
 STRIPE_API_BASE = "https://api.stripe.com"
 
@@ -39,6 +40,7 @@ DEFAULTS: dict[str, Any] = {
     "EMAILS": {},
     "EMAIL_RECIPIENT": "django_stripe_billing.emails.recipient_of",
     "EMAIL_LANGUAGE": "",
+    "THROTTLE": "60/min",
     "MAX_NETWORK_RETRIES": 2,
     "TIMEOUT": 30,
     "HTTP_CLIENT": None,
@@ -95,6 +97,11 @@ class Settings:
     @property
     def payment_policy(self) -> PaymentPolicy:
         return PaymentPolicy(refunds=str(self.REFUNDS), disputes=str(self.DISPUTES))
+
+    @property
+    def throttle(self) -> Rate | None:
+        """How often one user may ask for what calls Stripe; None: without limit."""
+        return None if self.THROTTLE is None else parse_rate(str(self.THROTTLE))
 
 
 def _secrets(given: Any) -> list[str]:

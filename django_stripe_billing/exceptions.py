@@ -178,6 +178,18 @@ class PersonNeededError(DriftLeftError):
     """Only a person can settle the drift; the text says how."""
 
 
+class PaymentNotFoundError(Http404):
+    """There is no such payment, or it is somebody else's; which of the two is not said."""
+
+
+class TooManyRequestsError(BillingError):
+    """Somebody asked too often for what calls Stripe; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class GrantError(BadRequest):
     """A grant by hand without a reason, an end to come, or a feature that is known."""
 

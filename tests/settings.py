@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
     "django_stripe_billing",
     "tests.organisations",
 ]
@@ -81,10 +82,14 @@ TEMPLATES = [
     }
 ]
 
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+SPECTACULAR_SETTINGS = {"TITLE": "Billing", "VERSION": "1"}
+
 STRIPE_BILLING = {
     "API_KEY": "sk_test_only_for_tests",
     "WEBHOOK_SECRETS": ["whsec_only_for_tests"],
     "MAX_NETWORK_RETRIES": 0,
+    "THROTTLE": None,  # tests ask more often than visitors do
 }
 if TEST_SUBSCRIBER == "organisation":
     STRIPE_BILLING_SUBSCRIBER_MODEL = "organisations.Organisation"

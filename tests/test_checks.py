@@ -162,6 +162,12 @@ WRONG = [
     ("EMAIL_LANGUAGE", "no.such.function", "E005"),
     ("AUTOMATIC_TAX", "yes", "E016"),
     ("TAX_ID_COLLECTION", None, "E016"),
+    ("THROTTLE", 60, "E020"),
+    ("THROTTLE", "", "E020"),
+    ("THROTTLE", "0/min", "E020"),
+    ("THROTTLE", "60/fortnight", "E020"),
+    ("THROTTLE", "60", "E020"),
+    ("THROTTLE", "60/min ", "E020"),
     ("PORTAL_RETURN_URL", None, "E013"),
     ("PORTAL_RETURN_URL", "javascript:alert(1)", "E013"),
 ]
@@ -190,6 +196,9 @@ def test_each_wrong_value_has_one_finding(check, key, value, code):
         ("PRICING_URL", reverse_lazy("stripe_billing:checkout")),
         ("PORTAL_RETURN_URL", "https://shop.example.com/team/"),
         ("HTTP_CLIENT", object()),
+        ("THROTTLE", None),
+        ("THROTTLE", "5/s"),
+        ("THROTTLE", "1000/day"),
     ],
 )
 def test_a_right_value_has_no_finding(check, key, value):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import serializers, status
-from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,7 +14,9 @@ from ..invoices import credit_of, invoice_of, invoices_of, payment_method_of
 from ..models import Invoice
 from ..money import formatted
 from ..portal import start_portal
-from .errors import answered
+from .operations import Operation, documented
+from .pages import PageSerializer, paginated
+from .serializers import URLSerializer
 from .views import BillingAPIView
 
 
@@ -67,75 +68,96 @@ class DunningSerializer(serializers.Serializer[Any]):
     has_access = serializers.BooleanField()
 
 
-class InvoicePages(PageNumberPagination):
-    """`?page=2`; up to a hundred with `?page_size=`."""
+class CreditSerializer(serializers.Serializer[Any]):
+    """What the next invoices use up."""
 
-    page_size = 20
-    page_size_query_param = "page_size"
-    max_page_size = 100
+    amount = serializers.IntegerField()
+    currency = serializers.CharField()
+
+
+class ChargedSerializer(serializers.Serializer[Any]):
+    payment_method = PaymentMethodSerializer(allow_null=True)
+    credit = CreditSerializer(allow_null=True)
+
+
+class OwedSerializer(serializers.Serializer[Any]):
+    dunning = DunningSerializer(allow_null=True, help_text="null: all is paid.")
 
 
 class InvoicesView(BillingAPIView):
-    """GET: the subscriber's invoices, newest first, in pages."""
+    """Invoices."""
 
+    @documented(Operation(asks=PageSerializer, gives=InvoiceSerializer, is_paginated=True))
     def get(self, request: Request) -> Response:
-        pages = InvoicePages()
-        rows = pages.paginate_queryset(
-            invoices_of(self.subscriber(request, "portal")), request, view=self
-        )
-        return pages.get_paginated_response(InvoiceSerializer(rows, many=True).data)
+        """The subscriber's invoices, newest first."""
+        rows = invoices_of(self.subscriber(request, "portal"))
+        return paginated(rows, InvoiceSerializer, request, self)
 
 
 class InvoiceView(BillingAPIView):
-    """GET: one of the subscriber's own invoices; 404 for another's."""
+    """An invoice."""
 
+    @documented(Operation(gives=InvoiceSerializer, codes=("not_found",)))
     def get(self, request: Request, stripe_id: str) -> Response:
+        """One of the subscriber's own invoices; another's is not found."""
         found = invoice_of(self.subscriber(request, "portal"), stripe_id)
         return Response(InvoiceSerializer(found).data)
 
 
 class PaymentMethodView(BillingAPIView):
-    """GET: `{"payment_method": …, "credit": …}`; each may be null."""
+    """What is charged."""
 
+    @documented(Operation(gives=ChargedSerializer, calls_stripe=True))
     def get(self, request: Request) -> Response:
+        """The payment method on file, and the credit; each may be null.
+
+        Known from webhooks; Stripe is asked where nothing is known yet.
+        """
         subscriber = self.subscriber(request, "portal")
-        with answered():
-            method = payment_method_of(subscriber)
-        credit = credit_of(subscriber)
-        return Response(
-            {
-                "payment_method": method and PaymentMethodSerializer(method).data,
-                "credit": credit and {"amount": credit.amount, "currency": credit.currency},
-            }
-        )
+        found = {
+            "payment_method": payment_method_of(subscriber),
+            "credit": credit_of(subscriber),
+        }
+        return Response(ChargedSerializer(found).data)
 
 
 class CardView(BillingAPIView):
-    """POST: `{"url": …}` of the portal's page for another card; follow it at once."""
+    """Another card."""
 
+    @documented(
+        Operation(gives=URLSerializer, status=201, codes=("no_customer",), calls_stripe=True)
+    )
     def post(self, request: Request) -> Response:
+        """Open the portal's page for another card: follow `url` at once."""
         subscriber = self.subscriber(request, "portal")
-        with answered():
-            url = start_portal(request._request, subscriber, flow="payment_method_update")
+        url = start_portal(request._request, subscriber, flow="payment_method_update")
         return Response({"url": url}, status=status.HTTP_201_CREATED)
 
 
 class DunningView(BillingAPIView):
-    """GET: `{"dunning": …}`, the subscriber's unpaid invoice; null when all is paid."""
+    """What is unpaid."""
 
+    @documented(Operation(gives=OwedSerializer))
     def get(self, request: Request) -> Response:
+        """The subscriber's unpaid invoice, and until when access goes on."""
         found = dunning_of(self.subscriber(request, "portal"))
-        return Response({"dunning": found and DunningSerializer(found).data})
+        return Response(OwedSerializer({"dunning": found}).data)
 
 
 class RetryPaymentView(BillingAPIView):
-    """POST: charge the oldest open invoice again; the invoice, paid.
+    """Paying what is unpaid."""
 
-    402 with a `url` where the payer must confirm with their bank.
-    """
-
+    @documented(
+        Operation(
+            gives=InvoiceSerializer,
+            codes=("nothing_to_pay", "no_customer", "payment_declined", "payment_action_required"),
+            calls_stripe=True,
+        )
+    )
     def post(self, request: Request) -> Response:
-        subscriber = self.subscriber(request, "portal")
-        with answered():
-            paid = retry_payment(subscriber)
+        """Charge the oldest open invoice again; the invoice, paid.
+
+        402 with a `url` where the payer must confirm with their bank.
+        """
+        paid = retry_payment(self.subscriber(request, "portal"))
         return Response(InvoiceSerializer(paid).data)

@@ -17,6 +17,34 @@ class CheckoutSerializer(serializers.Serializer[Any]):
     quantity = serializers.IntegerField(default=1)
 
 
+class URLSerializer(serializers.Serializer[Any]):
+    """Where to send the visitor."""
+
+    url = serializers.CharField()
+
+
+class SessionSerializer(serializers.Serializer[Any]):
+    session_id = serializers.CharField(
+        required=False, allow_blank=True, help_text="Of a checkout, cs_…."
+    )
+
+
+class ReturnSerializer(serializers.Serializer[Any]):
+    """What became of a checkout."""
+
+    status = serializers.CharField(
+        help_text="active, waiting (for Stripe), open (not paid), expired, failed (a debit that"
+        " the bank refused), refused (a trial that this card had before) or saved (a card)."
+    )
+
+
+class StatusSerializer(serializers.Serializer[Any]):
+    """What a subscriber has now: the keys of their features."""
+
+    active = serializers.BooleanField()
+    features = serializers.ListField(child=serializers.CharField())
+
+
 class PlanFeatureSerializer(serializers.Serializer[Any]):
     key = serializers.CharField(source="feature.lookup_key")
     name = serializers.CharField(source="feature.name")
@@ -41,14 +69,10 @@ class PlanSerializer(serializers.Serializer[Any]):
     access_days = serializers.SerializerMethodField(
         help_text="What a unit of a price that is paid once is worth; null: for good."
     )
-    features = serializers.SerializerMethodField()
+    features = PlanFeatureSerializer(many=True, source="product.current_features")
 
     def get_access_days(self, price: Price) -> int | None:
         return None if price.is_recurring else access_days_of(price.product.metadata)
-
-    def get_features(self, price: Price) -> Any:
-        links = [link for link in price.product.product_features.all() if link.removed_at is None]
-        return PlanFeatureSerializer(links, many=True).data
 
 
 class FeatureAccessSerializer(serializers.Serializer[Any]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any
 
 from rest_framework import serializers
@@ -11,18 +10,30 @@ from rest_framework.response import Response
 
 from .. import subscriptions
 from ..models import Subscription
-from .errors import answered
-from .views import BillingAPIView
+from .operations import Operation, documented
+from .views import BillingAPIView, read
 
 Given = dict[str, Any]
+
+WHEN = ["now", "period_end"]
+CHANGE_CODES = (
+    "no_subscription",
+    "wrong_state",
+    "nothing_to_change",
+    "payment_declined",
+    "payment_action_required",
+)
+WISH_CODES = ("price_not_sold", "quantity_out_of_bounds", "quantity_in_use", "currency_mismatch")
 
 
 class ItemSerializer(serializers.Serializer[Any]):
     price = serializers.CharField(source="price_id")
     product = serializers.CharField(source="product_id")
     quantity = serializers.IntegerField(allow_null=True)
-    current_period_start = serializers.DateTimeField(source="current_period_start_at")
-    current_period_end = serializers.DateTimeField(source="current_period_end_at")
+    current_period_start = serializers.DateTimeField(
+        source="current_period_start_at", allow_null=True
+    )
+    current_period_end = serializers.DateTimeField(source="current_period_end_at", allow_null=True)
 
 
 class SubscriptionSerializer(serializers.Serializer[Any]):
@@ -30,9 +41,9 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
     status = serializers.CharField()
     currency = serializers.CharField()
     is_ending = serializers.BooleanField()
-    cancel_at = serializers.DateTimeField()
+    cancel_at = serializers.DateTimeField(allow_null=True)
     cancel_at_period_end = serializers.BooleanField()
-    trial_end = serializers.DateTimeField(source="trial_end_at")
+    trial_end = serializers.DateTimeField(source="trial_end_at", allow_null=True)
     items = ItemSerializer(many=True, source="items.all")
 
 
@@ -56,7 +67,19 @@ class PreviewSerializer(serializers.Serializer[Any]):
     token = serializers.CharField()
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class WishSerializer(serializers.Serializer[Any]):
+    """A price, a quantity, or both."""
+
+    price = serializers.CharField(
+        required=False, max_length=255, help_text="Lookup key or Stripe id."
+    )
+    quantity = serializers.IntegerField(required=False)
+    subscription = serializers.CharField(
+        required=False, max_length=255, help_text="For who has several."
+    )
+
+
+class ChangeSerializer(WishSerializer):
     """A `token` of a preview, or a price and a quantity, and when.
 
     A change without proration is not for subscribers to choose: they would have the dearer plan
@@ -64,21 +87,20 @@ class ChangeSerializer(serializers.Serializer[Any]):
     """
 
     token = serializers.CharField(required=False, max_length=2000)
-    price = serializers.CharField(required=False, max_length=255)
-    quantity = serializers.IntegerField(required=False)
-    when = serializers.ChoiceField(choices=["now", "period_end"], default="now")
-    subscription = serializers.CharField(required=False, max_length=255)
+    when = serializers.ChoiceField(choices=WHEN, default="now")
 
 
 class CancelSerializer(serializers.Serializer[Any]):
-    when = serializers.ChoiceField(choices=["period_end", "now"], default="period_end")
+    when = serializers.ChoiceField(choices=WHEN, default="period_end")
     feedback = serializers.ChoiceField(choices=subscriptions.FEEDBACK, required=False)
     comment = serializers.CharField(required=False, max_length=500, allow_blank=True)
     subscription = serializers.CharField(required=False, max_length=255)
 
 
 class WhichSerializer(serializers.Serializer[Any]):
-    subscription = serializers.CharField(required=False, max_length=255)
+    subscription = serializers.CharField(
+        required=False, max_length=255, allow_blank=True, help_text="For who has several."
+    )
 
 
 class CodeSerializer(WhichSerializer):
@@ -86,86 +108,132 @@ class CodeSerializer(WhichSerializer):
 
 
 class SubscriptionView(BillingAPIView):
-    """GET: the subscription. POST: change its plan or quantity."""
+    """The subscription."""
 
+    @documented(
+        Operation(asks=WhichSerializer, gives=SubscriptionSerializer, codes=("no_subscription",))
+    )
     def get(self, request: Request) -> Response:
-        given = _read(WhichSerializer, request.query_params)
-        with answered():
-            row = subscriptions.own_subscription(self.subscriber(request, "access"), **given)
+        """The subscription; `subscription` names it for who has several."""
+        subscriber = self.subscriber(request, "access")
+        given = read(WhichSerializer, request.query_params)
+        row = subscriptions.own_subscription(subscriber, **given)
         return Response(SubscriptionSerializer(row).data)
 
+    @documented(
+        Operation(
+            takes=ChangeSerializer,
+            gives=SubscriptionSerializer,
+            codes=(*CHANGE_CODES, *WISH_CODES, "other_seller", "preview_expired"),
+            calls_stripe=True,
+        )
+    )
     def post(self, request: Request) -> Response:
+        """Change the plan (`price`), the `quantity` alone, or both; or take a preview's `token`."""
         subscriber = self.subscriber(request, "change")
-        given = _read(ChangeSerializer, request.data)
+        given = self.body(request, ChangeSerializer)
         token = given.pop("token", "")
-        with answered():
-            if token:
-                row = subscriptions.accept_preview(subscriber, token)
-            else:
-                row = _changed(subscriber, given)
+        if token:
+            row = subscriptions.accept_preview(subscriber, token)
+        else:
+            row = _changed(subscriber, given)
         return Response(SubscriptionSerializer(row).data)
 
 
 class PreviewView(BillingAPIView):
-    """POST `price` and `quantity`: what the change would cost now. Changes nothing."""
+    """What a change costs."""
 
+    @documented(
+        Operation(
+            takes=WishSerializer,
+            gives=PreviewSerializer,
+            codes=(
+                "no_subscription",
+                "wrong_state",
+                "nothing_to_change",
+                *WISH_CODES,
+                "other_seller",
+            ),
+            calls_stripe=True,
+        )
+    )
     def post(self, request: Request) -> Response:
+        """What a change would cost now. Changes nothing; `token` makes the change for this sum."""
         subscriber = self.subscriber(request, "change")
-        given = _read(ChangeSerializer, request.data)
-        given.pop("when")
-        given.pop("token", None)
-        with answered():
-            preview = subscriptions.preview_change(subscriber, **given)
+        preview = subscriptions.preview_change(subscriber, **self.body(request, WishSerializer))
         return Response(PreviewSerializer(preview).data)
 
 
-class _ActionView(BillingAPIView, ABC):
-    """POST: one thing done to the subscription; answers what it is then."""
+class CancelView(BillingAPIView):
+    """Ending it."""
 
-    serializer: type[serializers.Serializer[Any]] = WhichSerializer
-
-    @abstractmethod
-    def act(self, subscriber: Any, **given: Any) -> Subscription:
-        """Do it; the subscription as it is then."""
-
+    @documented(
+        Operation(
+            takes=CancelSerializer,
+            gives=SubscriptionSerializer,
+            codes=CHANGE_CODES,
+            calls_stripe=True,
+        )
+    )
     def post(self, request: Request) -> Response:
+        """End the subscription at the period's end, or now."""
         subscriber = self.subscriber(request, "change")
-        given = _read(self.serializer, request.data)
-        with answered():
-            row = self.act(subscriber, **given)
+        row = subscriptions.cancel(subscriber, **self.body(request, CancelSerializer))
         return Response(SubscriptionSerializer(row).data)
 
 
-class CancelView(_ActionView):
-    """POST `when`, `feedback` and `comment`: end it at the period's end, or now."""
+class ResumeView(BillingAPIView):
+    """Going on."""
 
-    serializer = CancelSerializer
-
-    def act(self, subscriber: Any, **given: Any) -> Subscription:
-        return subscriptions.cancel(subscriber, **given)
-
-
-class ResumeView(_ActionView):
-    """POST: take a coming end back, or go on with a paused subscription."""
-
-    def act(self, subscriber: Any, **given: Any) -> Subscription:
-        return subscriptions.resume(subscriber, **given)
-
-
-class PauseView(_ActionView):
-    """POST: suspend it, with its access, until it is resumed."""
-
-    def act(self, subscriber: Any, **given: Any) -> Subscription:
-        return subscriptions.pause(subscriber, **given)
+    @documented(
+        Operation(
+            takes=WhichSerializer,
+            gives=SubscriptionSerializer,
+            codes=CHANGE_CODES,
+            calls_stripe=True,
+        )
+    )
+    def post(self, request: Request) -> Response:
+        """Take a coming end back, or go on with a paused subscription."""
+        subscriber = self.subscriber(request, "change")
+        row = subscriptions.resume(subscriber, **self.body(request, WhichSerializer))
+        return Response(SubscriptionSerializer(row).data)
 
 
-class PromotionCodeView(_ActionView):
-    """POST `code`: put its discount on the subscription."""
+class PauseView(BillingAPIView):
+    """Suspending it."""
 
-    serializer = CodeSerializer
+    @documented(
+        Operation(
+            takes=WhichSerializer,
+            gives=SubscriptionSerializer,
+            codes=CHANGE_CODES,
+            calls_stripe=True,
+        )
+    )
+    def post(self, request: Request) -> Response:
+        """Suspend the subscription, with its access, until it is resumed."""
+        subscriber = self.subscriber(request, "change")
+        row = subscriptions.pause(subscriber, **self.body(request, WhichSerializer))
+        return Response(SubscriptionSerializer(row).data)
 
-    def act(self, subscriber: Any, **given: Any) -> Subscription:
-        return subscriptions.apply_promotion_code(subscriber, **given)
+
+class PromotionCodeView(BillingAPIView):
+    """A discount."""
+
+    @documented(
+        Operation(
+            takes=CodeSerializer,
+            gives=SubscriptionSerializer,
+            codes=(*CHANGE_CODES, "promotion_code_refused"),
+            calls_stripe=True,
+        )
+    )
+    def post(self, request: Request) -> Response:
+        """Put the discount of a promotion code on the subscription."""
+        subscriber = self.subscriber(request, "change")
+        row = subscriptions.apply_promotion_code(subscriber, **self.body(request, CodeSerializer))
+        return Response(SubscriptionSerializer(row).data)
 
 
 def _changed(subscriber: Any, given: Given) -> Subscription:
@@ -173,9 +241,3 @@ def _changed(subscriber: Any, given: Given) -> Subscription:
         return subscriptions.change_plan(subscriber, **given)
     given.pop("price", None)
     return subscriptions.change_quantity(subscriber, given.pop("quantity", None), **given)
-
-
-def _read(serializer: type[serializers.Serializer[Any]], data: Any) -> Given:
-    wanted = serializer(data=data)
-    wanted.is_valid(raise_exception=True)
-    return dict(wanted.validated_data)

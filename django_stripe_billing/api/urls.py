@@ -1,8 +1,18 @@
 """`path("api/billing/", include("django_stripe_billing.api.urls"))`."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
-from . import invoices, subscriptions, views
+from . import invoices, payments, subscriptions, views
+
+
+class AnythingConverter(StringConverter):
+    """Whatever is no id of theirs is answered by the view, with a code."""
+
+    regex = r"[\s\S]+"
+
+
+register_converter(AnythingConverter, "stripe_billing_anything")
 
 app_name = "stripe_billing_api"
 urlpatterns = [
@@ -13,7 +23,17 @@ urlpatterns = [
     path("portal/", views.PortalView.as_view(), name="portal"),
     path("card/", invoices.CardView.as_view(), name="card"),
     path("invoices/", invoices.InvoicesView.as_view(), name="invoices"),
-    path("invoices/<str:stripe_id>/", invoices.InvoiceView.as_view(), name="invoice"),
+    path(
+        "invoices/<stripe_billing_anything:stripe_id>/",
+        invoices.InvoiceView.as_view(),
+        name="invoice",
+    ),
+    path("payments/", payments.PaymentsView.as_view(), name="payments"),
+    path(
+        "payments/<stripe_billing_anything:stripe_id>/",
+        payments.PaymentView.as_view(),
+        name="payment",
+    ),
     path("payment-method/", invoices.PaymentMethodView.as_view(), name="payment_method"),
     path("dunning/", invoices.DunningView.as_view(), name="dunning"),
     path("retry-payment/", invoices.RetryPaymentView.as_view(), name="retry_payment"),

@@ -64,6 +64,11 @@ class Product(MirroredModel):
     def __str__(self) -> str:
         return self.name or self.stripe_id
 
+    @property
+    def current_features(self) -> list[ProductFeature]:
+        """The links that were not removed; no query where they are prefetched."""
+        return [link for link in self.product_features.all() if link.removed_at is None]
+
 
 class ProductFeature(models.Model):
     """What a product includes. A removed link stays, so that running periods keep the feature."""

@@ -25,7 +25,9 @@ from ..exceptions import (
     NoCustomerError,
     StripeError,
     StripeUnavailableError,
+    TooManyRequestsError,
 )
+from ..throttling import count_request
 
 logger = logging.getLogger("django_stripe_billing.views")
 
@@ -55,6 +57,17 @@ def page(view: View) -> View:
     return answer
 
 
+def asks_stripe(view: View) -> View:
+    """Count the request against `THROTTLE`; stands below `page`."""
+
+    @functools.wraps(view)
+    def answer(request: HttpRequest, **named: str) -> HttpResponse:
+        count_request(request.user)
+        return view(request, **named)
+
+    return answer
+
+
 def open_page(view: View) -> View:
     """The same, for everybody."""
 
@@ -73,6 +86,11 @@ def open_page(view: View) -> View:
             return error_page(request, str(error) or _("You may not do that."), status=403)
         except AlreadyOwnedError as error:
             return error_page(request, str(error), status=409)
+        except TooManyRequestsError as error:
+            message = _("That was too often in a short time. Try again a little later.")
+            answer = error_page(request, message, status=429)
+            answer["Retry-After"] = str(error.retry_after)
+            return answer
         except (StripeError, BillingError) as error:
             status, message = told(error)
             return error_page(request, message, status=status)

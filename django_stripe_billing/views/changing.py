@@ -25,7 +25,7 @@ from ..models import Price, Subscription
 from ..subscribers import resolve_subscriber
 from ..subscriptions import ChangePreview
 from . import wording
-from .answering import HttpResponseSeeOther, page, show, to_home, told
+from .answering import HttpResponseSeeOther, asks_stripe, page, show, to_home, told
 from .offers import offers_for
 from .pricing import visitor_of
 from .standing import Standing, standings
@@ -38,6 +38,7 @@ LONGEST = 255
 @require_http_methods(["GET", "POST"])
 @csrf_protect
 @page
+@asks_stripe
 def change(request: HttpRequest) -> HttpResponse:
     """GET: the other plans; with `price` or `quantity`, what that costs. POST `token`: do it."""
     subscriber = resolve_subscriber(request, "change")
@@ -65,6 +66,7 @@ def change(request: HttpRequest) -> HttpResponse:
 @require_POST
 @csrf_protect
 @page
+@asks_stripe
 def withdraw(request: HttpRequest) -> HttpResponse:
     """POST: take back the change that was to come at the end of the period."""
     subscriber = resolve_subscriber(request, "change")

@@ -14,12 +14,13 @@ from ..conf import settings
 from ..exceptions import AlreadySubscribedError
 from ..portal import start_portal
 from ..subscribers import resolve_subscriber
-from .answering import HttpResponseSeeOther, page, show
+from .answering import HttpResponseSeeOther, asks_stripe, page, show
 
 
 @require_POST
 @csrf_protect
 @page
+@asks_stripe
 def checkout(request: HttpRequest) -> HttpResponse:
     """POST `price` and `quantity`: on to Stripe's checkout page, or to the portal."""
     subscriber = resolve_subscriber(request, "checkout")
@@ -38,6 +39,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
 @require_POST
 @csrf_protect
 @page
+@asks_stripe
 def setup(request: HttpRequest) -> HttpResponse:
     """POST: on to Stripe's page on which a card is saved."""
     return HttpResponseSeeOther(start_setup(request, resolve_subscriber(request, "portal")))
@@ -45,6 +47,7 @@ def setup(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @page
+@asks_stripe
 def checkout_return(request: HttpRequest) -> HttpResponse:
     """Where Stripe sends the visitor back to; grants nothing by itself."""
     subscriber = resolve_subscriber(request, "checkout")

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from .. import subscriptions
 from ..exceptions import PromotionCodeError, SubscriptionStateError
 from ..subscribers import resolve_subscriber
-from .answering import page, show, to_home
+from .answering import asks_stripe, page, show, to_home
 from .changing import chosen, say
 
 
@@ -22,6 +22,7 @@ class CodeForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 @csrf_protect
 @page
+@asks_stripe
 def promotion_code(request: HttpRequest) -> HttpResponse:
     """GET: the form. POST `code`: its discount, from the next invoice on."""
     subscriber = resolve_subscriber(request, "change")

@@ -21,7 +21,7 @@ from ..exceptions import (
     StripeError,
 )
 from ..subscribers import resolve_subscriber
-from .answering import HttpResponseSeeOther, page, show, to_home, told
+from .answering import HttpResponseSeeOther, asks_stripe, page, show, to_home, told
 from .changing import chosen, say
 from .standing import Standing
 
@@ -56,6 +56,7 @@ class NoForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 @csrf_protect
 @page
+@asks_stripe
 def cancel(request: HttpRequest) -> HttpResponse:
     """GET: until when access goes on. POST: end it then."""
     return _ask(
@@ -71,6 +72,7 @@ def cancel(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @csrf_protect
 @page
+@asks_stripe
 def resume(request: HttpRequest) -> HttpResponse:
     """GET: what will be charged, and when. POST: go on."""
     return _ask(
@@ -85,6 +87,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @csrf_protect
 @page
+@asks_stripe
 def pause(request: HttpRequest) -> HttpResponse:
     """GET: what a pause means. POST: begin one."""
     return _ask(

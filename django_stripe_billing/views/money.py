@@ -21,7 +21,7 @@ from ..exceptions import (
 from ..invoices import credit_of, invoice_of, invoices_of, payment_method_of
 from ..portal import start_portal
 from ..subscribers import resolve_subscriber
-from .answering import HttpResponseSeeOther, error_page, logger, page, show
+from .answering import HttpResponseSeeOther, asks_stripe, error_page, logger, page, show
 
 INVOICES_PER_PAGE = 20
 
@@ -29,6 +29,7 @@ INVOICES_PER_PAGE = 20
 @require_POST
 @csrf_protect
 @page
+@asks_stripe
 def portal(request: HttpRequest) -> HttpResponse:
     """POST: on to Stripe's customer portal."""
     return HttpResponseSeeOther(start_portal(request, resolve_subscriber(request, "portal")))
@@ -37,6 +38,7 @@ def portal(request: HttpRequest) -> HttpResponse:
 @require_POST
 @csrf_protect
 @page
+@asks_stripe
 def update_card(request: HttpRequest) -> HttpResponse:
     """POST: on to the portal's page for another card."""
     subscriber = resolve_subscriber(request, "portal")
@@ -76,6 +78,7 @@ def invoice(request: HttpRequest, stripe_id: str) -> HttpResponse:
 @require_POST
 @csrf_protect
 @page
+@asks_stripe
 def retry(request: HttpRequest) -> HttpResponse:
     """POST: charge the oldest open invoice again; on to the bank's page where that is wanted."""
     subscriber = resolve_subscriber(request, "portal")

@@ -107,7 +107,7 @@ def offers_for(visitor: Visitor, *, interval: str, currency: str, feature: str =
 
 def _offer(price: Price, *, visitor: Visitor, prices: list[Price], feature: str) -> Offer:
     terms = price.terms
-    links = [link for link in price.product.product_features.all() if link.removed_at is None]
+    links = price.product.current_features
     is_trial = visitor.has_trial and price.is_recurring
     return Offer(
         price=price,

@@ -2,9 +2,11 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.test import Client
 
 from teams.models import Team
+from teams.seeds import PASSWORD
 
 
 def signed_in(username):
@@ -125,3 +127,19 @@ def test_the_seeds_are_for_development_only(seeded):
 
     with pytest.raises(CommandError, match="DEBUG only"):
         call_command("seed")
+
+
+def test_the_schema_is_whole(db, tmp_path):
+    call_command("spectacular", "--validate", "--fail-on-warn", file=str(tmp_path / "schema.yml"))
+    assert b"/api/billing/checkout/" in Client().get("/api/schema/").content
+
+
+def test_a_program_acts_with_a_token_of_its_own(shop):
+    answer = Client().post("/api/token/", {"username": "ada", "password": PASSWORD})
+    program = Client(headers={"Authorization": f"Token {answer.json()['token']}"})
+    checkout = program.post("/api/billing/checkout/", {"price": "team_monthly", "quantity": 2})
+    shop.pay(checkout.json()["url"])
+    assert set(shop.deliver()) == {200}
+    assert program.get("/api/billing/status/").json()["active"] is True
+    assert program.get("/api/reports/").status_code == 200
+    assert Client().get("/api/billing/status/").status_code == 403

@@ -4,6 +4,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
+from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -75,6 +76,7 @@ def reports(request: HttpRequest) -> HttpResponse:
     return render(request, "teams/reports.html", {"figures": FIGURES})
 
 
+@extend_schema(responses={200: {"type": "object", "properties": {"figures": {"type": "object"}}}})
 @api_view(["GET"])
 @permission_classes([HasFeature("api_access")])
 def reports_api(request: Request) -> Response:

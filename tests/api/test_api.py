@@ -1,23 +1,13 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
-from django.urls import reverse
 
 from django_stripe_billing.sandbox import Fault
 
 from ..statements import statements
+from .conftest import url
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def api(client, user):
-    client.force_login(user)
-    return client
-
-
-def url(name):
-    return reverse(f"stripe_billing_api:{name}")
 
 
 def post(client, name, **data):

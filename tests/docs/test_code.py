@@ -103,7 +103,7 @@ def test_the_code_of_a_page_does_what_the_page_says(page, names, buy, tmp_path, 
 
 
 def test_every_block_has_a_language_that_is_tested_or_needs_no_test():
-    known = {"python", "pycon", "toml", "django", "sh", "text", "json", "js", "css"}
+    known = {"python", "pycon", "toml", "django", "sh", "text", "json", "js", "css", "ts"}
     unknown = [
         (page.name, block.line, block.language)
         for page in PAGES

@@ -11,6 +11,8 @@ from django.dispatch import Signal
 
 from django_stripe_billing import checks, conf, signals
 from django_stripe_billing.api import errors
+from django_stripe_billing.api import urls as api_urls
+from django_stripe_billing.api.operations import operation_of
 from django_stripe_billing.models import Drift, EmailMessage, Event
 from django_stripe_billing.rules.drift import MEANINGS
 from django_stripe_billing.rules.events import SUBJECTS
@@ -125,10 +127,35 @@ def test_the_controls_of_the_sandbox_are_all_there():
 
 
 def test_the_error_codes_of_the_api_are_all_there():
-    rows = page("docs/checkout.md").table("Codes")
+    rows = page("docs/api.md").table("Codes")
     assert {(plain(row[0]), int(row[1])) for row in rows} == {
         (code, status) for _, status, code in errors.ANSWERS
     }
+    rows = page("docs/api.md").table("Codes of every API")
+    assert [(int(row[1]), plain(row[0])) for row in rows] == errors.GENERAL
+
+
+def test_the_endpoints_are_all_there():
+    rows = page("docs/api.md").table("Endpoints")
+    told = {plain(name): (path, calls) for name, path, _, calls in rows}
+    assert told.keys() == {pattern.name for pattern in api_urls.urlpatterns}
+    for pattern in api_urls.urlpatterns:
+        view, (path, calls) = pattern.callback.cls, told[pattern.name]
+        own = {method: operation_of(view, method) for method in ("GET", "POST")}
+        assert set(re.findall(r"GET|POST", path)) == {name for name, found in own.items() if found}
+        shown = re.sub("<.*>", "<id>", str(pattern.pattern))
+        assert plain(path.split()[-1]).partition("?")[0] == shown
+        calling = [name for name, found in own.items() if found and found.calls_stripe]
+        every = [name for name, found in own.items() if found]
+        assert calls == ("yes" if calling and calling == every else " ".join(calling))
+
+
+def test_the_typescript_that_is_shown_is_that_of_the_examples():
+    files = [path.read_text() for path in (ROOT / "docs" / "examples").glob("*.ts")]
+    shown = [block.text for block in page("docs/api.md").blocks if block.language == "ts"]
+    assert len(shown) == 3
+    for text in shown:
+        assert any(text in file for file in files)
 
 
 def test_the_statuses_of_an_event_are_all_there():
