@@ -40,7 +40,7 @@ DEFAULTS: dict[str, Any] = {
     "EMAILS": {},
     "EMAIL_RECIPIENT": "django_stripe_billing.emails.recipient_of",
     "EMAIL_LANGUAGE": "",
-    "THROTTLE": "60/min",
+    "THROTTLE": "300/min",
     "MAX_NETWORK_RETRIES": 2,
     "TIMEOUT": 30,
     "HTTP_CLIENT": None,

@@ -168,3 +168,14 @@ def test_a_cache_that_stores_nothing_lets_everybody_through(allow, settings):
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     for _ in range(3):
         count_request(SimpleNamespace(pk=8))
+
+
+def test_a_cache_that_is_down_keeps_nobody_out(allow, monkeypatch, caplog):
+    def down(*args, **kwargs):
+        raise OSError("connection refused")
+
+    allow("1/min")
+    monkeypatch.setattr(cache, "add", down)
+    for _ in range(3):
+        count_request(SimpleNamespace(pk=1))
+    assert "does not answer" in caplog.text
