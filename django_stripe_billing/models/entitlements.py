@@ -117,7 +117,7 @@ class EntitlementChange(models.Model):
         default="",
         help_text=_("The event's Stripe id, the run, or the person."),
     )
-    created_at = models.DateTimeField(_("at"), default=timezone.now)
+    created_at = models.DateTimeField(_("at"), default=timezone.now, db_index=True)
 
     class Meta:
         verbose_name = _("entitlement change")

@@ -154,13 +154,19 @@ class Invoice(MirroredModel):
         permissions = [("sync_invoice", "Can sync an invoice from Stripe")]
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "stripe_id"], name="stripe_billing_invoice_stripe_id"
+                fields=["stripe_id", "account"], name="stripe_billing_invoice_stripe_id"
             )
         ]
         indexes = [
             models.Index(fields=["subscription_id", "status"], name="stripe_billing_inv_subscr"),
             models.Index(
                 fields=["customer", "-stripe_created_at"], name="stripe_billing_inv_customer"
+            ),
+            models.Index(fields=["-stripe_created_at", "-id"], name="stripe_billing_inv_newest"),
+            models.Index(  # with this class PostgreSQL finds what begins so; others ignore it
+                fields=["number"],
+                opclasses=["varchar_pattern_ops"],
+                name="stripe_billing_inv_number",
             ),
         ]
 

@@ -76,7 +76,7 @@ class Payment(MirroredModel):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "stripe_id"], name="stripe_billing_payment_stripe_id"
+                fields=["stripe_id", "account"], name="stripe_billing_payment_stripe_id"
             )
         ]
 

@@ -59,13 +59,14 @@ class Subscription(MirroredModel):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "stripe_id"], name="stripe_billing_subscription_stripe_id"
+                fields=["stripe_id", "account"], name="stripe_billing_subscription_stripe_id"
             )
         ]
         indexes = [
             models.Index(
                 fields=["account", "stripe_created_at"], name="stripe_billing_sub_created"
             ),
+            models.Index(fields=["-stripe_created_at", "-id"], name="stripe_billing_sub_newest"),
         ]
 
     def __str__(self) -> str:
