@@ -56,8 +56,8 @@ def missed_goals(sizes: Sequence[Sequence[Visit]]) -> list[str]:
         if large.milliseconds > MOST_TIMES * small.milliseconds:
             missed.append(
                 f"- {large.name}: {large.milliseconds:.1f} ms at {large.number:,},"
-                f" {large.milliseconds / small.milliseconds:.1f} × that at {small.number:,};"
-                f" goal {MOST_TIMES}"
+                f" {large.milliseconds / small.milliseconds:.1f} times that at"
+                f" {small.number:,}; goal {MOST_TIMES}"
             )
         most = max(visit.queries for visit in same)
         if _is_kept(large) and most >= DASHBOARD_QUERIES:

@@ -43,7 +43,7 @@ def fill(number: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off; SET session_replication_role = replica")
     _catalog()
-    series = f"generate_series(1, {number}) AS n"
+    series = f"generate_series(1::bigint, {number}) AS n"
     _customers(series)
     _subscriptions(series, number)
     _invoices(number)
@@ -157,7 +157,7 @@ def _subscriptions(series: str, number: int) -> None:
         current_period_start_at="now() - (n % 28) * interval '1 day'",
         current_period_end_at="now() + (30 - n % 28) * interval '1 day'",
     )
-    held = f"generate_series(1, {number}) AS n, generate_series(0, 1) AS k"
+    held = f"generate_series(1::bigint, {number}) AS n, generate_series(0, 1) AS k"
     source = {
         "customer": "n",
         "feature": f"CASE WHEN n = 1 THEN 1 + k ELSE 1 + (n + k) % {len(FEATURES)} END",
@@ -196,7 +196,8 @@ def _invoices(number: int) -> None:
         WHEN i % 100 < 99 THEN 'void' ELSE 'draft' END"""
     made = f"now() - {YEAR.replace('n *', 'i *')}"
     pairs = (
-        f"(SELECT m AS n, 2 * m - 1 + k AS i FROM generate_series(1, {-(-number // 2)}) AS m,"
+        "(SELECT m AS n, 2 * m - 1 + k AS i"
+        f" FROM generate_series(1::bigint, {-(-number // 2)}) AS m,"
         " generate_series(0, 1) AS k) AS pairs"
     )
     insert(
@@ -234,7 +235,7 @@ def _events(number: int) -> None:
     draw = "(n * 48271 % 1009)"
     insert(
         Event,
-        f"generate_series(1, {rows}) AS n",
+        f"generate_series(1::bigint, {rows}) AS n",
         id="n",
         stripe_id="'evt_' || lpad(n::text, 14, '0')",
         type=_one_of(

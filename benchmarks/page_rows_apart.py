@@ -10,7 +10,7 @@ RUNS = 60
 def payments(number: int) -> None:
     from django_stripe_billing.models import Payment, PaymentItem, TrialUse
 
-    series = f"generate_series(1, {number}) AS n"
+    series = f"generate_series(1::bigint, {number}) AS n"
     moment = "now() - n % 700 * interval '12 hours'"
     insert(
         Payment,
@@ -55,7 +55,7 @@ def messages_and_sessions(number: int) -> None:
         UsageRecord,
     )
 
-    series = f"generate_series(1, {number}) AS n"
+    series = f"generate_series(1::bigint, {number}) AS n"
     moment = "now() - n % 700 * interval '12 hours'"
     insert(
         EmailMessage,
@@ -95,7 +95,7 @@ def messages_and_sessions(number: int) -> None:
     )
     insert(
         ManualGrant,
-        f"generate_series(1, {-(-number // 10)}) AS n",
+        f"generate_series(1::bigint, {-(-number // 10)}) AS n",
         id="n",
         customer="n",
         feature="1 + n % 5",
@@ -120,7 +120,7 @@ def drift_and_runs(number: int) -> None:
     )
     insert(
         Drift,
-        f"generate_series(1, {number}) AS n",
+        f"generate_series(1::bigint, {number}) AS n",
         id="n",
         run=str(run.pk),
         kind="CASE WHEN n % 2 = 0 THEN 'entitlement_missing' ELSE 'subscription_status' END",
