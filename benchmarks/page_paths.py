@@ -64,13 +64,18 @@ def endpoints() -> Iterator[Ask]:
 
 
 FILTERS: dict[str, tuple[str, ...]] = {
-    "customer": ("linked=yes", "linked=no"),
-    "subscription": ("status__exact=past_due", "status__exact=active", "cancel_at_period_end=1"),
+    "customer": ("linked=yes", "linked=no", "is_deleted__exact=1"),
+    "subscription": (
+        "status__exact=past_due",
+        "status__exact=active",
+        "status__exact=incomplete",
+        "cancel_at_period_end__exact=1",
+    ),
     "checkoutsession": ("status__exact=expired",),
-    "invoice": ("status__exact=open", "billing_reason__exact=subscription_cycle"),
-    "payment": ("status__exact=paid",),
-    "entitlement": ("feature__id__exact=1", "reason__exact=paid_period"),
-    "entitlementchange": ("kind__exact=granted", "feature__id__exact=1"),
+    "invoice": ("status__exact=open",),
+    "payment": ("status__exact=paid", "dispute_status__exact=lost"),
+    "entitlement": ("feature__id__exact=1", "source_kind__exact=manual"),
+    "entitlementchange": ("kind__exact=granted", "cause_kind__exact=person"),
     "event": ("status__exact=failed", "type__exact=invoice.paid"),
     "drift": ("state=left", "kind__exact=entitlement_missing"),
     "emailmessage": ("status__exact=failed",),

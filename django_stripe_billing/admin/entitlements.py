@@ -6,13 +6,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Entitlement, EntitlementChange
-from ..rules import entitlements, grants, payments
 from .inspecting import InspectingAdmin
-from .listing import known_values
 from .searching import customer_search_fields, subscriber_search_fields
-
-REASONS = (*entitlements.REASONS, *payments.REASONS, *grants.REASONS)
-"""The rules that decide when access ends."""
 
 
 @admin.register(Entitlement)
@@ -27,7 +22,7 @@ class EntitlementAdmin(InspectingAdmin):
         "source_kind",
         "source_id",
     ]
-    list_filter = ["feature", "source_kind", known_values("reason", *REASONS), "ends_at"]
+    list_filter = ["feature", "source_kind", "ends_at"]
     list_select_related = ["customer", "feature"]
     readonly_fields = ["is_current"]
 

@@ -18,15 +18,6 @@ from .listing import known_values
 from .searching import customer_search_fields, subscriber_search_fields
 from .synced import in_words, synced_by
 
-BILLING_REASONS = (
-    "subscription_create",
-    "subscription_cycle",
-    "subscription_update",
-    "subscription_threshold",
-    "manual",
-)
-"""https://docs.stripe.com/api/invoices/object#invoice_object-billing_reason"""
-
 
 @admin.register(Invoice)
 class InvoiceAdmin(DoingAdmin, AskingAdmin):
@@ -46,7 +37,6 @@ class InvoiceAdmin(DoingAdmin, AskingAdmin):
     ]
     list_filter = [
         known_values("status", *STATUS_TEXTS),
-        known_values("billing_reason", *BILLING_REASONS),
         "stripe_created_at",
     ]
     list_select_related = ["customer"]

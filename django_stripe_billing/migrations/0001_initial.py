@@ -706,4 +706,24 @@ class Migration(migrations.Migration):
             model_name='subscription',
             index=models.Index(fields=['-stripe_created_at', '-id'], name='stripe_billing_sub_newest'),
         ),
+        migrations.AddIndex(
+            model_name='customer',
+            index=models.Index(fields=['is_deleted'], name='stripe_billing_cus_deleted'),
+        ),
+        migrations.AddIndex(
+            model_name='entitlement',
+            index=models.Index(fields=['source_kind'], name='stripe_billing_ent_source'),
+        ),
+        migrations.AddIndex(
+            model_name='entitlementchange',
+            index=models.Index(fields=['cause_kind'], name='stripe_billing_chg_cause'),
+        ),
+        migrations.AddIndex(
+            model_name='payment',
+            index=models.Index(fields=['dispute_status'], name='stripe_billing_pay_dispute'),
+        ),
+        migrations.AddIndex(
+            model_name='subscription',
+            index=models.Index(fields=['cancel_at_period_end'], name='stripe_billing_sub_ending'),
+        ),
     ]

@@ -102,7 +102,9 @@ class Customer(MirroredModel):
                 fields=["account", "subscriber"], name="stripe_billing_customer_subscriber"
             ),
         ]
-        indexes = [  # with these classes PostgreSQL finds what begins so; others ignore them
+        indexes = [
+            models.Index(fields=["is_deleted"], name="stripe_billing_cus_deleted"),
+            # with these classes PostgreSQL finds what begins so; others ignore them
             models.Index(
                 fields=["email"],
                 opclasses=["varchar_pattern_ops"],

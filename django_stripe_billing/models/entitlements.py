@@ -67,7 +67,10 @@ class Entitlement(models.Model):
                 name="stripe_billing_entitlement_source",
             )
         ]
-        indexes = [models.Index(fields=["ends_at"], name="stripe_billing_ent_ends_at")]
+        indexes = [
+            models.Index(fields=["ends_at"], name="stripe_billing_ent_ends_at"),
+            models.Index(fields=["source_kind"], name="stripe_billing_ent_source"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.feature_id} until {self.ends_at}"
@@ -125,6 +128,7 @@ class EntitlementChange(models.Model):
         ordering = ["-pk"]
         indexes = [
             models.Index(fields=["customer", "-id"], name="stripe_billing_chg_customer"),
+            models.Index(fields=["cause_kind"], name="stripe_billing_chg_cause"),
         ]
 
     def __str__(self) -> str:

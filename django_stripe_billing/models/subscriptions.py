@@ -67,6 +67,7 @@ class Subscription(MirroredModel):
                 fields=["account", "stripe_created_at"], name="stripe_billing_sub_created"
             ),
             models.Index(fields=["-stripe_created_at", "-id"], name="stripe_billing_sub_newest"),
+            models.Index(fields=["cancel_at_period_end"], name="stripe_billing_sub_ending"),
         ]
 
     def __str__(self) -> str:
