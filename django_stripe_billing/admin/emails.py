@@ -25,7 +25,7 @@ class EmailMessageAdmin(AskingAdmin):
     list_select_related = ["customer"]
 
     def get_quick_search(self, request: HttpRequest) -> list[str]:
-        return [*customer_search_fields("customer__")]
+        return customer_search_fields("customer__")
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")

@@ -62,7 +62,7 @@ class EntitlementChangeAdmin(InspectingAdmin):
     list_select_related = ["customer", "feature"]
 
     def get_quick_search(self, request: HttpRequest) -> list[str]:
-        return [*customer_search_fields("customer__")]
+        return customer_search_fields("customer__")
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")

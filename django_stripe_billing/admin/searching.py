@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from ..conf import subscriber_model
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:  # generic for type checkers only
 else:
     ModelAdmin = admin.ModelAdmin
 
-MOST_FOUND = 1_000
-"""How many rows a search by index finds."""
+MOST_FOUND = 500
+"""How many rows a search by index finds; the page says that there are more."""
 
 LARGE = 100_000
 """From this primary key on, a table is not searched for what merely contains the term."""
@@ -44,6 +45,11 @@ class SearchingAdmin(ModelAdmin):
         parts = [rows.filter(_lookup(field, term)).values_list("pk") for field in fields]
         union = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
         found = {pk for (pk,) in union.order_by()[:MOST_FOUND]}
+        if len(found) >= MOST_FOUND:
+            text = _("More than %(number)d rows begin so: search for a longer beginning.")
+            self.message_user(
+                request, text % {"number": MOST_FOUND}, messages.WARNING, fail_silently=True
+            )
         if found:
             return queryset.filter(pk__in=found), False
         newest = rows.order_by("-pk").values_list("pk", flat=True).first()

@@ -232,7 +232,7 @@ class Migration(migrations.Migration):
                 ('stripe_id', models.CharField(max_length=255, verbose_name='Stripe id')),
                 ('subscription_id', models.CharField(blank=True, default='', help_text='Its Stripe id; the invoice may be known before it.', max_length=255, verbose_name='subscription')),
                 ('number', models.CharField(blank=True, default='', max_length=255, verbose_name='number')),
-                ('status', models.CharField(db_index=True, max_length=64, verbose_name='status')),
+                ('status', models.CharField(max_length=64, verbose_name='status')),
                 ('billing_reason', models.CharField(blank=True, default='', max_length=64, verbose_name='reason')),
                 ('collection_method', models.CharField(blank=True, default='', max_length=64, verbose_name='collection method')),
                 ('livemode', models.BooleanField(default=False, verbose_name='live mode')),
@@ -425,7 +425,7 @@ class Migration(migrations.Migration):
                 ('observed_high', models.BigIntegerField(default=-1, editable=False, help_text="Contains no change after this second of Stripe's clock.", verbose_name='observed until')),
                 ('revision', models.PositiveIntegerField(default=0, editable=False, help_text='Grows with each write.', verbose_name='revision')),
                 ('stripe_id', models.CharField(max_length=255, verbose_name='Stripe id')),
-                ('status', models.CharField(db_index=True, max_length=64, verbose_name='status')),
+                ('status', models.CharField(max_length=64, verbose_name='status')),
                 ('livemode', models.BooleanField(default=False, verbose_name='live mode')),
                 ('stripe_created_at', models.DateTimeField(verbose_name='created in Stripe')),
                 ('start_at', models.DateTimeField(blank=True, null=True, verbose_name='started')),
@@ -725,5 +725,13 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='subscription',
             index=models.Index(fields=['cancel_at_period_end'], name='stripe_billing_sub_ending'),
+        ),
+        migrations.AddIndex(
+            model_name='invoice',
+            index=models.Index(fields=['status', '-stripe_created_at', '-id'], name='stripe_billing_inv_status'),
+        ),
+        migrations.AddIndex(
+            model_name='subscription',
+            index=models.Index(fields=['status', '-stripe_created_at', '-id'], name='stripe_billing_sub_status'),
         ),
     ]
