@@ -21,6 +21,9 @@ PLANS = (("month", 1, 2_000), ("month", 1, 5_000), ("year", 1, 48_000), ("week",
 PRICES = len(CURRENCIES) * len(PLANS)
 FEATURES = ("reports", "seats", "export", "audit", "api")
 
+FEWEST = 1_000
+"""Rows of the smaller tables: in a small database, too, their lists fill a page."""
+
 DRAW = "(CASE WHEN n = 1 THEN 0 ELSE n * 48271 % 1009 END)"
 """0 to 1008, as good as drawn."""
 LIVE = f"{DRAW} < 850"
@@ -257,9 +260,9 @@ def _events(number: int) -> None:
 def _others(number: int) -> None:
     from .page_rows_apart import drift_and_runs, messages_and_sessions, payments
 
-    payments(-(-number // 20))
-    messages_and_sessions(-(-number // 10))
-    drift_and_runs(-(-number // 100))
+    payments(max(FEWEST, number // 20), number)
+    messages_and_sessions(max(FEWEST, number // 10), number)
+    drift_and_runs(max(FEWEST, number // 100), number)
 
 
 def _one_of(values: tuple[str, ...], index: str) -> str:

@@ -7,7 +7,7 @@ from .inserting import insert
 RUNS = 60
 
 
-def payments(number: int) -> None:
+def payments(number: int, customers: int) -> None:
     from django_stripe_billing.models import Payment, PaymentItem, TrialUse
 
     series = f"generate_series(1::bigint, {number}) AS n"
@@ -17,7 +17,7 @@ def payments(number: int) -> None:
         series,
         id="n",
         stripe_id="'cs_test_' || lpad(n::text, 14, '0')",
-        customer="n",
+        customer=f"1 + (n - 1) % {customers}",
         payment_intent_id="'pi_' || n",
         charge_id="'ch_' || n",
         status="'paid'",
@@ -42,12 +42,12 @@ def payments(number: int) -> None:
         id="n",
         kind="'subscriber'",
         value="n::text",
-        customer="n",
+        customer=f"1 + (n - 1) % {customers}",
         created_at=moment,
     )
 
 
-def messages_and_sessions(number: int) -> None:
+def messages_and_sessions(number: int, customers: int) -> None:
     from django_stripe_billing.models import (
         CheckoutSession,
         EmailMessage,
@@ -63,9 +63,9 @@ def messages_and_sessions(number: int) -> None:
         id="n",
         kind="'receipt'",
         key="'in_' || lpad(n::text, 14, '0')",
-        customer="n",
+        customer=f"1 + (n - 1) % {customers}",
         recipient="'user' || lpad(n::text, 8, '0') || '@example.com'",
-        status="CASE WHEN n % 500 = 3 THEN 'failed' ELSE 'sent' END",
+        status="CASE WHEN n % 20 = 3 THEN 'failed' ELSE 'sent' END",
         created_at=moment,
         sent_at=moment,
     )
@@ -74,7 +74,7 @@ def messages_and_sessions(number: int) -> None:
         series,
         id="n",
         stripe_id="'cs_test_' || lpad(n::text, 14, '0')",
-        customer="n",
+        customer=f"1 + (n - 1) % {customers}",
         idempotency_key="md5('cs' || n)::uuid",
         price_id="'price_0'",
         mode="'subscription'",
@@ -85,19 +85,19 @@ def messages_and_sessions(number: int) -> None:
         UsageRecord,
         series,
         id="n",
-        customer="n",
+        customer=f"1 + (n - 1) % {customers}",
         meter="'api_calls'",
         value="n % 90 + 1",
         at=moment,
         identifier="md5('use' || n)",
-        state="CASE WHEN n % 500 = 3 THEN 'refused' ELSE 'sent' END",
+        state="CASE WHEN n % 20 = 3 THEN 'refused' ELSE 'sent' END",
         created_at=moment,
     )
     insert(
         ManualGrant,
         f"generate_series(1::bigint, {-(-number // 10)}) AS n",
         id="n",
-        customer="n",
+        customer=f"1 + (n - 1) % {customers}",
         feature="1 + n % 5",
         key="md5('grant' || n)::uuid",
         reason="'Sorry for the outage'",
@@ -107,7 +107,7 @@ def messages_and_sessions(number: int) -> None:
     )
 
 
-def drift_and_runs(number: int) -> None:
+def drift_and_runs(number: int, customers: int) -> None:
     from django_stripe_billing.models import Drift, ReconcileRun, ReconcileWindow
     from django_stripe_billing.reconcile import Options
 
@@ -125,7 +125,7 @@ def drift_and_runs(number: int) -> None:
         run=str(run.pk),
         kind="CASE WHEN n % 2 = 0 THEN 'entitlement_missing' ELSE 'subscription_status' END",
         object_id="'sub_' || lpad(n::text, 14, '0')",
-        customer_id="'cus_' || lpad(n::text, 14, '0')",
+        customer_id=f"'cus_' || lpad((1 + (n - 1) % {customers})::text, 14, '0')",
         subscriber="'user' || lpad(n::text, 8, '0')",
         amount="2000",
         currency="'usd'",

@@ -1,4 +1,4 @@
-"""Visits every page, counts its queries and takes its time; one line of JSON for each.
+"""Visits a page for each line that it reads, and prints its queries and its time as JSON.
 
 python -m benchmarks.page_visits REPEAT
 """
@@ -39,7 +39,9 @@ def visit_all(repeat: int) -> Iterator[dict[str, Any]]:
     billing = {**settings.STRIPE_BILLING, "HTTP_CLIENT": stripe(), "MAX_NETWORK_RETRIES": 0}
     with override_settings(STRIPE_BILLING=billing, ALLOWED_HOSTS=["*"]):
         for ask in (*pages(), *endpoints(), *admin_pages(f"{since} 00:00:00+00:00")):
+            sys.stdin.readline()
             yield measured(clients[ask.who], ask, repeat)
+        sys.stdin.readline()
         yield webhook(repeat)
 
 

@@ -1,6 +1,6 @@
 """`make bench-pages`: queries and milliseconds of every page, at two sizes of the database.
 
-    python -m benchmarks.pages [--numbers 1000 1000000] [--repeat 7]
+    python -m benchmarks.pages [--numbers 1000 1000000] [--repeat 5]
 
 On PostgreSQL. Prints docs/benchmarks.md's table, and the goals that are missed. Exit code 1 when a
 page was wrong: another status, or another number of queries than at the other size; never for a
@@ -14,6 +14,8 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from .page_results import Visit, faults, missed_goals, table
@@ -21,20 +23,39 @@ from .processes import Bench
 from .tables import machine
 
 
-def visits(number: int, repeat: int) -> list[Visit]:
-    """Those of a database of so many subscriptions, which is made for it and dropped."""
+@contextmanager
+def filled(number: int) -> Iterator[Bench]:
+    """A database of so many subscriptions meanwhile."""
     with tempfile.TemporaryDirectory() as name:
-        bench = Bench(folder=Path(name), database="postgres", settings="benchmarks.page_settings")
+        bench = Bench(
+            folder=Path(name),
+            database="postgres",
+            settings="benchmarks.page_settings",
+            suffix=f"_{number}",
+        )
         with bench.prepared():
             started = time.monotonic()
             bench.run("-m", "benchmarks.page_rows", str(number))
             tell(f"{number:,} subscriptions stored in {time.monotonic() - started:.0f} s")
-            started = time.monotonic()
-            lines = bench.run("-m", "django", "refresh_dashboard")
-            tell(f"refresh_dashboard: {' '.join(lines)}")
-            lines = bench.run("-m", "benchmarks.page_visits", str(repeat))
-            tell(f"visited in {time.monotonic() - started:.0f} s")
-    return [Visit(number=number, **json.loads(line)) for line in lines]
+            tell(f"refresh_dashboard: {' '.join(bench.run('-m', 'django', 'refresh_dashboard'))}")
+            yield bench
+
+
+def visits(numbers: Sequence[int], repeat: int) -> list[list[Visit]]:
+    """Those of each size, page by page in turn: whatever else the machine does slows all sizes."""
+    found: list[list[Visit]] = [[] for _ in numbers]
+    with ExitStack() as stack:
+        benches = [stack.enter_context(filled(number)) for number in numbers]
+        asks = [
+            stack.enter_context(bench.answering("-m", "benchmarks.page_visits", str(repeat)))
+            for bench in benches
+        ]
+        while lines := [line for line in (ask() for ask in asks) if line]:
+            if len(lines) < len(asks):
+                sys.exit("The sizes do not have the same pages.")
+            for size, number, line in zip(found, numbers, lines, strict=True):
+                size.append(Visit(number=number, **json.loads(line)))
+    return found
 
 
 def tell(text: str) -> None:
@@ -44,9 +65,9 @@ def tell(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--numbers", nargs="+", type=int, default=[1_000, 1_000_000])
-    parser.add_argument("--repeat", type=int, default=7)
+    parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
-    sizes = [visits(number, options.repeat) for number in options.numbers]
+    sizes = visits(options.numbers, options.repeat)
     print(machine(), table(sizes), sep="\n\n")
     missed = missed_goals(sizes)
     print("\n" + "\n".join(["Missed:", "", *missed] if missed else ["Every goal is met."]))

@@ -52,7 +52,7 @@ def test_the_table_marks_what_is_missed():
 
 def test_it_ends_with_1_only_when_something_was_wrong(monkeypatch, capsys):
     found = {1: visit(1), 2: visit(2, milliseconds=500.0), 3: visit(3, queries=9)}
-    monkeypatch.setattr(pages, "visits", lambda number, repeat: found[number])
+    monkeypatch.setattr(pages, "visits", lambda numbers, repeat: [found[n] for n in numbers])
     monkeypatch.setattr("sys.argv", ["pages", "--numbers", "1", "2"])
     pages.main()
     assert "500.0 ms" in capsys.readouterr().out
