@@ -98,7 +98,7 @@ def test_a_large_table_is_searched_by_what_begins_so(admin, customers, monkeypat
 
 def test_a_small_table_is_searched_by_what_contains_it_too(admin, customers):
     assert len(rows(admin.get(url("customer"), {"q": "example.com"}))) == 12
-    assert rows(admin.get(url("customer"), {"q": "ERSON 12"})) == ["cus_12"]
+    assert rows(admin.get(url("customer"), {"q": "erson 12"})) == ["cus_12"]
     assert rows(admin.get(url("customer"), {"q": "cus_1"})) == ["cus_1"]
 
 
