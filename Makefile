@@ -3,6 +3,7 @@
 # make test   the test suite on SQLite, no service needed
 # make lint   ruff, mypy, import-linter, migrations
 # make bench-reconcile  how fast reconcile_entitlements is; about half an hour
+# make bench-pages      queries and milliseconds of every page at two sizes; about ten minutes
 # make bench-peers      how fast dj-stripe syncs the same subscriptions
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo serve test lint bench-reconcile bench-peers clean
+.PHONY: install demo serve test lint bench-reconcile bench-peers bench-pages clean
 .DEFAULT_GOAL := demo
 
 install: $(INSTALLED)
@@ -43,6 +44,9 @@ bench-reconcile: $(INSTALLED)
 
 bench-peers: $(INSTALLED)
 	$(BIN)/python -m benchmarks.peers
+
+bench-pages: $(INSTALLED)
+	$(BIN)/python -m benchmarks.pages
 
 clean:
 	rm -rf $(VENV) .bench-venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

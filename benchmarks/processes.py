@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ class Bench:
     """`sqlite` or `postgres`."""
     settings: str = "benchmarks.settings"
     python: str = sys.executable
+    suffix: str = ""
+    """Of the database's name, where a process needs two."""
 
     @contextmanager
     def prepared(self) -> Iterator[None]:
@@ -60,6 +62,38 @@ class Bench:
         return done.stdout.splitlines()
 
     @contextmanager
+    def answering(self, *arguments: str) -> Iterator[Callable[[], str]]:
+        """A Python that prints a line for each line it reads; calling it asks for the next.
+
+        '' when it has ended.
+        """
+        process = subprocess.Popen(
+            [self.python, *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        asked, answers = process.stdin, process.stdout
+        assert asked is not None
+        assert answers is not None
+
+        def ask() -> str:
+            try:
+                asked.write("\n")
+                asked.flush()
+            except BrokenPipeError:
+                return ""
+            return answers.readline()
+
+        try:
+            yield ask
+        finally:
+            process.kill()
+            process.wait()
+
+    @contextmanager
     def server(self, number: int, *options: str) -> Iterator[str]:
         """The address of a page server that runs meanwhile."""
         port_file = self.folder / "port"
@@ -91,7 +125,7 @@ class Bench:
     @property
     def _database_name(self) -> str:
         """On PostgreSQL: this process's own, one after the other."""
-        return f"stripe_billing_benchmark_{os.getpid()}"
+        return f"stripe_billing_benchmark_{os.getpid()}{self.suffix}"
 
     @property
     def _environment(self) -> dict[str, str]:

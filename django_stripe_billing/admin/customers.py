@@ -19,8 +19,9 @@ from .deeds import SendToPortal
 from .doing import DoingAdmin
 from .findings import findings
 from .grants import GrantFeature
-from .inspecting import InspectingInline, subscriber_search_fields
+from .inspecting import InspectingInline
 from .linking import LinkToSubscriber
+from .searching import customer_search_fields, subscriber_search_fields
 from .synced import in_words, synced_by
 from .timeline import Entry, timeline
 from .timeline_lines import in_words as in_timeline
@@ -83,11 +84,14 @@ class CustomerAdmin(DoingAdmin, AskingAdmin):
     dashboard_folder = "customers"
     change_form_template = "admin/stripe_billing/customer_change_form.html"
     list_display = ["__str__", "account", "subscriber", "email", "name", "is_deleted", "in_stripe"]
-    list_filter = [LinkFilter, "is_deleted", "livemode"]
+    list_filter = [LinkFilter, "is_deleted"]
     list_select_related = ["subscriber"]
     inlines = [SubscriptionInline, PaymentInline]
     fields = ["subscriber", *SHOWN]
     readonly_fields = ["subscriber", *SHOWN]
+
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return [*customer_search_fields(), "subscriptions__stripe_id", "payments__stripe_id"]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("subscriber")

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ..models import Dashboard
+from ..figures import current_figures
+from ..figures.latest import last_run, processing_times
+from ..models import Dashboard, Event
 from ..money import formatted, in_units
-from . import figures
+from ..rules.figures import Figures, Span, spans, subscriptions, webhooks
 from .inspecting import InspectingAdmin
-from .revenue import recurring_revenue
 from .run_report import verdict
 
 RANGES = (7, 30, 90, 365)
@@ -46,6 +47,7 @@ class DashboardAdmin(InspectingAdmin):
         wanted = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
         return [pattern for pattern in super().get_urls() if pattern.name == wanted]
 
+    @transaction.non_atomic_requests
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -88,41 +90,48 @@ def _days(request: HttpRequest) -> int:
 
 def facts(days: int) -> dict[str, Any]:
     """All that the page shows of the last `days`; ten queries, however many rows there are."""
-    now = timezone.now()
-    parts = figures.spans(now + timedelta(seconds=1), days=days)  # this second, too
-    revenue = recurring_revenue(now)
-    run = figures.last_run()
+    reading = current_figures()
+    figures, run = reading.figures, last_run()
+    parts = spans(figures.today, days=days)
     return {
-        "subscriptions": figures.subscriptions(parts),
+        "as_of": reading.as_of,
+        "subscriptions": subscriptions(figures, parts),
         "revenue": [
             {"currency": currency, "text": formatted(amount, currency)}
-            for currency, amount in revenue["by_currency"].items()
+            for currency, amount in figures.revenue.items()
         ],
-        "unpriced": revenue["unpriced"],
+        "unpriced": figures.unpriced,
         "past_due": [
             {"currency": currency, "number": number, "text": formatted(amount, currency)}
-            for currency, (number, amount) in figures.past_due().items()
+            for currency, (number, amount) in figures.past_due.items()
             if currency
         ],
-        "takings": [_taking(group, parts) for group in figures.money(parts) if group["currency"]],
-        "entitlements": figures.entitlements(),
-        "webhooks": figures.webhooks(parts),
+        "takings": list(_takings(figures, parts)),
+        "entitlements": figures.entitlements,
+        "webhooks": {
+            **dict.fromkeys(Event.Status.values, 0),
+            **webhooks(figures, parts),
+            **processing_times(parts),
+        },
         "run": run,
         "verdict": verdict(run) if run is not None else ("warning", _("There was none yet.")),
     }
 
 
-def _taking(group: dict[str, Any], parts: list[figures.Span]) -> dict[str, Any]:
-    currency = group["currency"]
-    return {
-        "currency": currency.upper(),
-        "text": formatted(group["paid"], currency),
-        "parts": [
-            {
-                "span": part,
-                "value": str(in_units(amount, currency)),
-                "text": formatted(amount, currency),
+def _takings(figures: Figures, parts: list[Span]) -> Iterator[dict[str, Any]]:
+    """What was paid in the range, for each currency in which something was."""
+    for currency in sorted(figures.flows.get("paid", {})):
+        amounts = figures.by_part("paid", currency, parts)
+        if currency and any(amounts):
+            yield {
+                "currency": currency.upper(),
+                "text": formatted(sum(amounts), currency),
+                "parts": [
+                    {
+                        "span": part,
+                        "value": str(in_units(amount, currency)),
+                        "text": formatted(amount, currency),
+                    }
+                    for part, amount in zip(parts, amounts, strict=True)
+                ],
             }
-            for part, amount in zip(parts, group["parts"], strict=True)
-        ],
-    }

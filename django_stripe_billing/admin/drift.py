@@ -81,7 +81,7 @@ class DriftAdmin(AskingAdmin):
     asking_permission = "stripe_billing.repair_drift"
     asking_confirmation_template = "admin/stripe_billing/repair_confirmation.html"
     change_form_template = "admin/stripe_billing/drift_change_form.html"
-    ordering = ["-run", "pk"]
+    ordering = ["-run_id", "pk"]
     list_display = [
         "in_words",
         "who",

@@ -10,7 +10,7 @@ from ..emails import send_email
 from ..exceptions import BillingError
 from ..models import EmailMessage
 from .asking import AskingAdmin
-from .inspecting import subscriber_search_fields
+from .searching import customer_search_fields, subscriber_search_fields
 
 
 @admin.register(EmailMessage)
@@ -23,6 +23,9 @@ class EmailMessageAdmin(AskingAdmin):
     list_display = ["kind", "key", "customer", "recipient", "status", "created_at", "sent_at"]
     list_filter = ["kind", "status", "created_at"]
     list_select_related = ["customer"]
+
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return customer_search_fields("customer__")
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")

@@ -6,7 +6,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Entitlement, EntitlementChange
-from .inspecting import InspectingAdmin, subscriber_search_fields
+from .inspecting import InspectingAdmin
+from .searching import customer_search_fields, subscriber_search_fields
 
 
 @admin.register(Entitlement)
@@ -21,9 +22,12 @@ class EntitlementAdmin(InspectingAdmin):
         "source_kind",
         "source_id",
     ]
-    list_filter = ["feature", "source_kind", "reason", "ends_at"]
+    list_filter = ["feature", "source_kind", "ends_at"]
     list_select_related = ["customer", "feature"]
     readonly_fields = ["is_current"]
+
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return ["subscription__stripe_id", *customer_search_fields("customer__")]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")
@@ -56,6 +60,9 @@ class EntitlementChangeAdmin(InspectingAdmin):
     ]
     list_filter = ["kind", "cause_kind", "feature", "created_at"]
     list_select_related = ["customer", "feature"]
+
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return customer_search_fields("customer__")
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")

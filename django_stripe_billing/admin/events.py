@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 from django.contrib import admin
-from django.db import connections
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -13,9 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..models import Event
+from ..rules.events import SUBJECTS
 from ..stripe_api import without_secrets
 from ..webhooks import process_again
 from .asking import AskingAdmin
+from .listing import known_values
 
 MOST_CHARACTERS = 100_000
 
@@ -29,7 +30,6 @@ class EventAdmin(AskingAdmin):
     asking_label = gettext_lazy("Process again")
     asking_permission = "stripe_billing.process_event"
     dashboard_folder = "events"
-    date_hierarchy = "received_at"
     list_display = [
         "type",
         "outcome",
@@ -39,7 +39,7 @@ class EventAdmin(AskingAdmin):
         "attempts",
         "short_note",
     ]
-    list_filter = ["status", "type", "received_at", "livemode"]
+    list_filter = ["status", known_values("type", *sorted(SUBJECTS)), "received_at"]
     search_fields = ["stripe_id", "object_id", "customer_id", "type"]
     readonly_fields = ["in_stripe", "readable_payload"]
     fields = [
@@ -65,12 +65,8 @@ class EventAdmin(AskingAdmin):
         """Without the payloads, which may be large; an event's page reads its own."""
         return super().get_queryset(request).defer("payload")
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """The list; by date only where the database knows the time zones that this needs."""
-        changelist = super().get_changelist_instance(request)
-        if not connections[changelist.queryset.db].features.has_zoneinfo_database:
-            changelist.date_hierarchy = None
-        return changelist
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return ["stripe_id", "object_id", "customer_id"]
 
     def ask(self, request: HttpRequest, row: Any) -> str:
         event = process_again(row)

@@ -19,8 +19,8 @@ from ..grants import LONGEST_REASON, grant_to_customer, revoke_grant
 from ..models import Feature, ManualGrant
 from ..rules.json_values import LARGEST_INTEGER
 from .doing import Deed, DeedForm, DoingAdmin, Done, MomentInput
-from .inspecting import subscriber_search_fields
 from .linking import SubscriberForm
+from .searching import subscriber_search_fields
 
 
 class ReasonForm(DeedForm):

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.apps import apps
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
+from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from ..conf import STRIPE_API_BASE, settings, subscriber_model
+from ..conf import STRIPE_API_BASE, settings
 from .exporting import PERMISSION, export_csv
+from .listing import CountingPaginator
+from .searching import SearchingAdmin
 
 if TYPE_CHECKING:  # these are generic for type checkers only
-    ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
+    InlineFormSet = BaseInlineFormSet[Any, Any, Any]
 else:
-    ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
+    TabularInline, InlineFormSet = admin.TabularInline, BaseInlineFormSet
 
 DASHBOARD = "https://dashboard.stripe.com"
 
+MOST_INLINE = 100
+"""How many related rows a page shows; their own list has all."""
 
-class InspectingAdmin(ModelAdmin):
+
+class InspectingAdmin(SearchingAdmin):
     """Everything is read-only: rows come from Stripe, and history is not deleted."""
 
     actions = [export_csv]
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # a count of all rows for each choice of each filter
+    paginator = CountingPaginator
     dashboard_folder = ""
     """Where Stripe's Dashboard shows these objects."""
 
@@ -50,9 +57,19 @@ class InspectingAdmin(ModelAdmin):
         return dashboard_link(self.dashboard_folder, row)
 
 
+class FirstRows(InlineFormSet):
+    """The first rows of a related model: somebody may have thousands."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if not hasattr(self, "_first"):
+            self._first = super().get_queryset()[:MOST_INLINE]
+        return self._first
+
+
 class InspectingInline(TabularInline):
     """Rows of a related model, read-only."""
 
+    formset = FirstRows
     extra = 0
     can_delete = False
 
@@ -78,11 +95,3 @@ def dashboard_link(folder: str, row: Any, *, stripe_id: str | None = None) -> st
     return format_html(
         '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, _("in Stripe")
     )
-
-
-def subscriber_search_fields(prefix: str) -> list[str]:
-    """How subscribers are found: by their user name, e-mail or names, where they have these."""
-    model = apps.get_model(subscriber_model())
-    known = {field.name for field in model._meta.get_fields()}
-    names = [getattr(model, "USERNAME_FIELD", ""), "email", "name", "first_name", "last_name"]
-    return [f"{prefix}__{name}" for name in dict.fromkeys(names) if name in known]

@@ -8,12 +8,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..models import Invoice
+from ..models.invoices import STATUS_TEXTS
 from ..money import formatted
 from ..sync import sync_invoice
 from .asking import AskingAdmin
 from .deeds import Refund
 from .doing import DoingAdmin
-from .inspecting import subscriber_search_fields
+from .listing import known_values
+from .searching import customer_search_fields, subscriber_search_fields
 from .synced import in_words, synced_by
 
 
@@ -33,9 +35,15 @@ class InvoiceAdmin(DoingAdmin, AskingAdmin):
         "stripe_created_at",
         "in_stripe",
     ]
-    list_filter = ["status", "billing_reason", "livemode", "stripe_created_at"]
+    list_filter = [
+        known_values("status", *STATUS_TEXTS),
+        "stripe_created_at",
+    ]
     list_select_related = ["customer"]
     readonly_fields = ["in_stripe", "amount"]
+
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return ["stripe_id", "^number", "subscription_id", *customer_search_fields("customer__")]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")

@@ -12,12 +12,9 @@ from ..sync import sync_payment
 from .asking import AskingAdmin
 from .deeds import Refund
 from .doing import DoingAdmin
-from .inspecting import (
-    InspectingAdmin,
-    InspectingInline,
-    dashboard_link,
-    subscriber_search_fields,
-)
+from .inspecting import InspectingAdmin, InspectingInline, dashboard_link
+from .listing import known_values
+from .searching import customer_search_fields, subscriber_search_fields
 from .synced import in_words, synced_by
 
 
@@ -45,10 +42,32 @@ class PaymentAdmin(DoingAdmin, AskingAdmin):
         "paid_at",
         "in_stripe",
     ]
-    list_filter = ["status", "dispute_status", "livemode", "paid_at"]
+    list_filter = [
+        known_values("status", "paid", "unpaid", "failed", "missing"),
+        known_values(
+            "dispute_status",
+            "",
+            "needs_response",
+            "under_review",
+            "won",
+            "lost",
+            "warning_needs_response",
+            "warning_under_review",
+            "warning_closed",
+        ),
+        "paid_at",
+    ]
     list_select_related = ["customer__subscriber"]
     readonly_fields = ["in_stripe"]
     inlines = [PaymentItemInline]
+
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return [
+            "stripe_id",
+            "payment_intent_id",
+            "charge_id",
+            *customer_search_fields("customer__"),
+        ]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")
@@ -88,6 +107,9 @@ class TrialUseAdmin(InspectingAdmin):
     list_display = ["__str__", "customer", "checkout_session", "refused_at", "created_at"]
     list_filter = ["kind", "refused_at", "created_at"]
     list_select_related = ["customer", "checkout_session"]
+
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return customer_search_fields("customer__")
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")

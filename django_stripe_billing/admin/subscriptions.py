@@ -12,7 +12,9 @@ from ..sync import sync_subscription
 from .asking import AskingAdmin
 from .deeds import EndSubscription, ExtendTrial
 from .doing import DoingAdmin
-from .inspecting import InspectingAdmin, InspectingInline, subscriber_search_fields
+from .inspecting import InspectingAdmin, InspectingInline
+from .listing import known_values
+from .searching import customer_search_fields, subscriber_search_fields
 from .synced import in_words, synced_by
 
 
@@ -44,10 +46,28 @@ class SubscriptionAdmin(DoingAdmin, AskingAdmin):
         "ended_at",
         "in_stripe",
     ]
-    list_filter = ["status", "cancel_at_period_end", "livemode", "stripe_created_at"]
+    list_filter = [
+        known_values(
+            "status",
+            "trialing",
+            "active",
+            "past_due",
+            "unpaid",
+            "paused",
+            "incomplete",
+            "canceled",
+            "incomplete_expired",
+            "missing",
+        ),
+        "cancel_at_period_end",
+        "stripe_created_at",
+    ]
     list_select_related = ["customer__subscriber"]
     readonly_fields = ["in_stripe"]
     inlines = [SubscriptionItemInline]
+
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return ["stripe_id", *customer_search_fields("customer__")]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")
@@ -77,8 +97,15 @@ class SubscriptionAdmin(DoingAdmin, AskingAdmin):
 @admin.register(CheckoutSession)
 class CheckoutSessionAdmin(InspectingAdmin):
     list_display = ["__str__", "customer", "price_id", "quantity", "status", "created_at"]
-    list_filter = ["status", "mode", "created_at"]
+    list_filter = [
+        known_values("status", "open", "complete", "expired"),
+        known_values("mode", "subscription", "payment", "setup"),
+        "created_at",
+    ]
     list_select_related = ["customer"]
+
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return ["stripe_id", *customer_search_fields("customer__")]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from ..exceptions import BillingError
 from ..models import UsageRecord
 from .asking import AskingAdmin
-from .inspecting import subscriber_search_fields
+from .searching import customer_search_fields, subscriber_search_fields
 
 
 @admin.register(UsageRecord)
@@ -21,7 +21,7 @@ class UsageRecordAdmin(AskingAdmin):
     asking_label = gettext_lazy("Send again")
     asking_permission = "stripe_billing.send_usage"
     list_display = ["__str__", "customer", "at", "state", "attempts", "sent_at", "short_error"]
-    list_filter = ["state", "meter", "is_uncertain"]
+    list_filter = ["state", "is_uncertain"]
     list_select_related = ["customer"]
     fields = [
         "customer",
@@ -37,6 +37,9 @@ class UsageRecordAdmin(AskingAdmin):
         "error",
         "created_at",
     ]
+
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return ["identifier", *customer_search_fields("customer__")]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")

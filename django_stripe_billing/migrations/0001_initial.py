@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ('note', models.TextField(blank=True, default='', verbose_name='note')),
                 ('error', models.TextField(blank=True, default='', verbose_name='error')),
                 ('attempts', models.PositiveIntegerField(default=1, verbose_name='attempts')),
-                ('received_at', models.DateTimeField(auto_now_add=True, verbose_name='received')),
+                ('received_at', models.DateTimeField(auto_now_add=True, db_index=True, verbose_name='received')),
                 ('processed_at', models.DateTimeField(blank=True, null=True, verbose_name='processed')),
             ],
             options={
@@ -46,6 +46,21 @@ class Migration(migrations.Migration):
                 'ordering': ['-pk'],
                 'permissions': [('process_event', 'Can process an event again')],
                 'constraints': [models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_event_stripe_id')],
+            },
+        ),
+        migrations.CreateModel(
+            name='KeptFigures',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('account', models.CharField(blank=True, default='', editable=False, max_length=64, unique=True, verbose_name='account')),
+                ('figures', models.JSONField(editable=False, verbose_name='figures')),
+                ('taken_at', models.DateTimeField(editable=False, verbose_name='counted')),
+                ('claimed_until', models.DateTimeField(blank=True, editable=False, help_text='Until then, one process counts anew and the others wait for it.', null=True)),
+            ],
+            options={
+                'verbose_name': 'kept figures',
+                'verbose_name_plural': 'kept figures',
+                'default_permissions': (),
             },
         ),
         migrations.CreateModel(
@@ -197,7 +212,7 @@ class Migration(migrations.Migration):
                 ('after', models.JSONField(blank=True, null=True, verbose_name='after')),
                 ('cause_kind', models.CharField(choices=[('event', 'event'), ('reconcile', 'reconcile run'), ('catalog', 'catalog'), ('checkout', 'return from checkout'), ('person', 'person')], max_length=16, verbose_name='cause')),
                 ('cause_id', models.CharField(blank=True, default='', help_text="The event's Stripe id, the run, or the person.", max_length=255, verbose_name='cause id')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='at')),
+                ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now, verbose_name='at')),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entitlement_changes', to='stripe_billing.customer')),
                 ('feature', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entitlement_changes', to='stripe_billing.feature')),
             ],
@@ -218,7 +233,7 @@ class Migration(migrations.Migration):
                 ('stripe_id', models.CharField(max_length=255, verbose_name='Stripe id')),
                 ('subscription_id', models.CharField(blank=True, default='', help_text='Its Stripe id; the invoice may be known before it.', max_length=255, verbose_name='subscription')),
                 ('number', models.CharField(blank=True, default='', max_length=255, verbose_name='number')),
-                ('status', models.CharField(db_index=True, max_length=64, verbose_name='status')),
+                ('status', models.CharField(max_length=64, verbose_name='status')),
                 ('billing_reason', models.CharField(blank=True, default='', max_length=64, verbose_name='reason')),
                 ('collection_method', models.CharField(blank=True, default='', max_length=64, verbose_name='collection method')),
                 ('livemode', models.BooleanField(default=False, verbose_name='live mode')),
@@ -365,7 +380,7 @@ class Migration(migrations.Migration):
                 ('error', models.TextField(blank=True, default='', verbose_name='error')),
                 ('found_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='found')),
                 ('repaired_at', models.DateTimeField(blank=True, null=True, verbose_name='repaired')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drift', to='stripe_billing.reconcilerun', verbose_name='run')),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='drift', to='stripe_billing.reconcilerun', verbose_name='run')),
             ],
             options={
                 'verbose_name': 'drift',
@@ -411,7 +426,7 @@ class Migration(migrations.Migration):
                 ('observed_high', models.BigIntegerField(default=-1, editable=False, help_text="Contains no change after this second of Stripe's clock.", verbose_name='observed until')),
                 ('revision', models.PositiveIntegerField(default=0, editable=False, help_text='Grows with each write.', verbose_name='revision')),
                 ('stripe_id', models.CharField(max_length=255, verbose_name='Stripe id')),
-                ('status', models.CharField(db_index=True, max_length=64, verbose_name='status')),
+                ('status', models.CharField(max_length=64, verbose_name='status')),
                 ('livemode', models.BooleanField(default=False, verbose_name='live mode')),
                 ('stripe_created_at', models.DateTimeField(verbose_name='created in Stripe')),
                 ('start_at', models.DateTimeField(blank=True, null=True, verbose_name='started')),
@@ -582,7 +597,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='customer',
-            constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_customer_stripe_id'),
+            constraint=models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_customer_stripe_id'),
         ),
         migrations.AddConstraint(
             model_name='customer',
@@ -590,7 +605,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='checkoutsession',
-            constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_checkout_stripe_id'),
+            constraint=models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_checkout_stripe_id'),
         ),
         migrations.AddIndex(
             model_name='entitlementchange',
@@ -606,11 +621,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_invoice_stripe_id'),
+            constraint=models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_invoice_stripe_id'),
         ),
         migrations.AddConstraint(
             model_name='payment',
-            constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_payment_stripe_id'),
+            constraint=models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_payment_stripe_id'),
         ),
         migrations.AddConstraint(
             model_name='paymentitem',
@@ -638,7 +653,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='subscription',
-            constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_subscription_stripe_id'),
+            constraint=models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_subscription_stripe_id'),
         ),
         migrations.AddIndex(
             model_name='entitlement',
@@ -667,5 +682,57 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='usagerecord',
             index=models.Index(fields=['state', 'id'], name='stripe_billing_usage_outbox'),
+        ),
+        migrations.AddIndex(
+            model_name='customer',
+            index=models.Index(fields=['email'], name='stripe_billing_cus_email', opclasses=['varchar_pattern_ops']),
+        ),
+        migrations.AddIndex(
+            model_name='customer',
+            index=models.Index(fields=['name'], name='stripe_billing_cus_name', opclasses=['varchar_pattern_ops']),
+        ),
+        migrations.AddIndex(
+            model_name='drift',
+            index=models.Index(fields=['-run', 'id'], name='stripe_billing_drift_run'),
+        ),
+        migrations.AddIndex(
+            model_name='invoice',
+            index=models.Index(fields=['-stripe_created_at', '-id'], name='stripe_billing_inv_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='invoice',
+            index=models.Index(fields=['number'], name='stripe_billing_inv_number', opclasses=['varchar_pattern_ops']),
+        ),
+        migrations.AddIndex(
+            model_name='subscription',
+            index=models.Index(fields=['-stripe_created_at', '-id'], name='stripe_billing_sub_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='customer',
+            index=models.Index(fields=['is_deleted'], name='stripe_billing_cus_deleted'),
+        ),
+        migrations.AddIndex(
+            model_name='entitlement',
+            index=models.Index(fields=['source_kind'], name='stripe_billing_ent_source'),
+        ),
+        migrations.AddIndex(
+            model_name='entitlementchange',
+            index=models.Index(fields=['cause_kind'], name='stripe_billing_chg_cause'),
+        ),
+        migrations.AddIndex(
+            model_name='payment',
+            index=models.Index(fields=['dispute_status'], name='stripe_billing_pay_dispute'),
+        ),
+        migrations.AddIndex(
+            model_name='subscription',
+            index=models.Index(fields=['cancel_at_period_end'], name='stripe_billing_sub_ending'),
+        ),
+        migrations.AddIndex(
+            model_name='invoice',
+            index=models.Index(fields=['status', '-stripe_created_at', '-id'], name='stripe_billing_inv_status'),
+        ),
+        migrations.AddIndex(
+            model_name='subscription',
+            index=models.Index(fields=['status', '-stripe_created_at', '-id'], name='stripe_billing_sub_status'),
         ),
     ]

@@ -3,7 +3,7 @@
 from .catalog import Feature, Price, Product, ProductFeature
 from .checkout import CheckoutSession
 from .customers import Customer
-from .dashboard import Dashboard
+from .dashboard import Dashboard, KeptFigures
 from .emails import EmailMessage
 from .entitlements import Entitlement, EntitlementChange, SourceKind
 from .events import Event
@@ -26,6 +26,7 @@ __all__ = [
     "Event",
     "Feature",
     "Invoice",
+    "KeptFigures",
     "ManualGrant",
     "Payment",
     "PaymentItem",

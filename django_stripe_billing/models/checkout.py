@@ -57,7 +57,7 @@ class CheckoutSession(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "stripe_id"], name="stripe_billing_checkout_stripe_id"
+                fields=["stripe_id", "account"], name="stripe_billing_checkout_stripe_id"
             )
         ]
 

@@ -103,10 +103,22 @@ class Customer(MirroredModel):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "stripe_id"], name="stripe_billing_customer_stripe_id"
+                fields=["stripe_id", "account"], name="stripe_billing_customer_stripe_id"
             ),
             models.UniqueConstraint(
                 fields=["account", "subscriber"], name="stripe_billing_customer_subscriber"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["is_deleted"], name="stripe_billing_cus_deleted"),
+            # with these classes PostgreSQL finds what begins so; others ignore them
+            models.Index(
+                fields=["email"],
+                opclasses=["varchar_pattern_ops"],
+                name="stripe_billing_cus_email",
+            ),
+            models.Index(
+                fields=["name"], opclasses=["varchar_pattern_ops"], name="stripe_billing_cus_name"
             ),
         ]
 

@@ -67,7 +67,10 @@ class Entitlement(models.Model):
                 name="stripe_billing_entitlement_source",
             )
         ]
-        indexes = [models.Index(fields=["ends_at"], name="stripe_billing_ent_ends_at")]
+        indexes = [
+            models.Index(fields=["ends_at"], name="stripe_billing_ent_ends_at"),
+            models.Index(fields=["source_kind"], name="stripe_billing_ent_source"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.feature_id} until {self.ends_at}"
@@ -117,7 +120,7 @@ class EntitlementChange(models.Model):
         default="",
         help_text=_("The event's Stripe id, the run, or the person."),
     )
-    created_at = models.DateTimeField(_("at"), default=timezone.now)
+    created_at = models.DateTimeField(_("at"), default=timezone.now, db_index=True)
 
     class Meta:
         verbose_name = _("entitlement change")
@@ -125,6 +128,7 @@ class EntitlementChange(models.Model):
         ordering = ["-pk"]
         indexes = [
             models.Index(fields=["customer", "-id"], name="stripe_billing_chg_customer"),
+            models.Index(fields=["cause_kind"], name="stripe_billing_chg_cause"),
         ]
 
     def __str__(self) -> str:

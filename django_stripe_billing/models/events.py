@@ -31,7 +31,7 @@ class Event(models.Model):
     note = models.TextField(_("note"), blank=True, default="")
     error = models.TextField(_("error"), blank=True, default="")
     attempts = models.PositiveIntegerField(_("attempts"), default=1)
-    received_at = models.DateTimeField(_("received"), auto_now_add=True)
+    received_at = models.DateTimeField(_("received"), auto_now_add=True, db_index=True)
     processed_at = models.DateTimeField(_("processed"), null=True, blank=True)
 
     class Meta:

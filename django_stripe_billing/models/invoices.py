@@ -104,7 +104,7 @@ class Invoice(MirroredModel):
         help_text=_("Its Stripe id; the invoice may be known before it."),
     )
     number = models.CharField(_("number"), max_length=255, blank=True, default="")
-    status = models.CharField(_("status"), max_length=64, db_index=True)
+    status = models.CharField(_("status"), max_length=64)
     billing_reason = models.CharField(_("reason"), max_length=64, blank=True, default="")
     collection_method = models.CharField(
         _("collection method"), max_length=64, blank=True, default=""
@@ -154,13 +154,22 @@ class Invoice(MirroredModel):
         permissions = [("sync_invoice", "Can sync an invoice from Stripe")]
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "stripe_id"], name="stripe_billing_invoice_stripe_id"
+                fields=["stripe_id", "account"], name="stripe_billing_invoice_stripe_id"
             )
         ]
         indexes = [
             models.Index(fields=["subscription_id", "status"], name="stripe_billing_inv_subscr"),
             models.Index(
                 fields=["customer", "-stripe_created_at"], name="stripe_billing_inv_customer"
+            ),
+            models.Index(fields=["-stripe_created_at", "-id"], name="stripe_billing_inv_newest"),
+            models.Index(
+                fields=["status", "-stripe_created_at", "-id"], name="stripe_billing_inv_status"
+            ),
+            models.Index(  # with this class PostgreSQL finds what begins so; others ignore it
+                fields=["number"],
+                opclasses=["varchar_pattern_ops"],
+                name="stripe_billing_inv_number",
             ),
         ]
 

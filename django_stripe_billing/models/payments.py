@@ -76,9 +76,10 @@ class Payment(MirroredModel):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "stripe_id"], name="stripe_billing_payment_stripe_id"
+                fields=["stripe_id", "account"], name="stripe_billing_payment_stripe_id"
             )
         ]
+        indexes = [models.Index(fields=["dispute_status"], name="stripe_billing_pay_dispute")]
 
     def __str__(self) -> str:
         return self.stripe_id

@@ -144,7 +144,11 @@ class Drift(models.Model):
         GONE = "gone", _("gone when it was looked at again")
 
     run = models.ForeignKey(
-        ReconcileRun, on_delete=models.CASCADE, related_name="drift", verbose_name=_("run")
+        ReconcileRun,
+        on_delete=models.CASCADE,
+        related_name="drift",
+        verbose_name=_("run"),
+        db_index=False,  # the index below begins with it
     )
     kind = models.CharField(
         _("kind"), max_length=40, choices=[(kind.value, kind.value) for kind in Kind]
@@ -178,6 +182,7 @@ class Drift(models.Model):
                 fields=["run", "object_id", "kind", "subject"], name="stripe_billing_drift_once"
             )
         ]
+        indexes = [models.Index(fields=["-run", "id"], name="stripe_billing_drift_run")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.object_id}"

@@ -22,7 +22,7 @@ class Subscription(MirroredModel):
     customer = models.ForeignKey(
         Customer, on_delete=models.CASCADE, related_name="subscriptions", verbose_name=_("customer")
     )
-    status = models.CharField(_("status"), max_length=64, db_index=True)
+    status = models.CharField(_("status"), max_length=64)
     livemode = models.BooleanField(_("live mode"), default=False)
     stripe_created_at = models.DateTimeField(_("created in Stripe"))
     start_at = models.DateTimeField(_("started"), null=True, blank=True)
@@ -59,13 +59,18 @@ class Subscription(MirroredModel):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "stripe_id"], name="stripe_billing_subscription_stripe_id"
+                fields=["stripe_id", "account"], name="stripe_billing_subscription_stripe_id"
             )
         ]
         indexes = [
             models.Index(
                 fields=["account", "stripe_created_at"], name="stripe_billing_sub_created"
             ),
+            models.Index(fields=["-stripe_created_at", "-id"], name="stripe_billing_sub_newest"),
+            models.Index(
+                fields=["status", "-stripe_created_at", "-id"], name="stripe_billing_sub_status"
+            ),
+            models.Index(fields=["cancel_at_period_end"], name="stripe_billing_sub_ending"),
         ]
 
     def __str__(self) -> str:

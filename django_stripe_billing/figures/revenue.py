@@ -11,7 +11,8 @@ from django.db.models.functions import Coalesce
 
 from ..models import Invoice, Price, SubscriptionItem
 from ..rules.revenue import RecurringLine, discount_share, monthly_recurring_revenue
-from .figures import ACCOUNT
+
+ACCOUNT = ""
 
 PAYING = ("active", "past_due")
 """Statuses whose prices recur; a trial brings nothing yet."""
