@@ -12,7 +12,7 @@ from ..models import Subscription
 from ..models.mirrored import to_second
 from ..rules.snapshots import ENDED_STATUSES
 from ..sync import Cause
-from .ending import release_schedule
+from .ending import end_at_period_end
 from .finding import check_state
 from .writing import write
 
@@ -49,5 +49,4 @@ def end_subscription(
         return write(row, {}, intent="end", is_deletion=True, cause=cause)
     if row.is_ending:
         raise NothingToChangeError("The subscription is set to end already.")
-    release_schedule(row)
-    return write(row, {"cancel_at_period_end": True}, intent="cancel", cause=cause)
+    return end_at_period_end(row, {}, cause=cause)
