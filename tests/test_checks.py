@@ -162,6 +162,7 @@ WRONG = [
     ("EMAIL_LANGUAGE", "no.such.function", "E005"),
     ("AUTOMATIC_TAX", "yes", "E016"),
     ("TAX_ID_COLLECTION", None, "E016"),
+    ("ALLOW_PROMOTION_CODES", 1, "E016"),
     ("PORTAL_RETURN_URL", None, "E013"),
     ("PORTAL_RETURN_URL", "javascript:alert(1)", "E013"),
 ]

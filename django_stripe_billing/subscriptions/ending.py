@@ -98,8 +98,9 @@ def _note(row: Subscription, params: dict[str, Any], *, cause: Cause | None) -> 
 def resume(subscriber: Any, *, subscription: str = "") -> Subscription:
     """Take a coming end back, however it is marked, or go on with a paused subscription.
 
-    Where a schedule was to end it, the schedule is released. Raises SubscriptionNotFoundError, NothingToChangeError where it neither ends nor is paused,
-    PaymentDeclinedError, ActionRequiredError and other StripeErrors.
+    Where a schedule was to end it, the schedule is released. Raises SubscriptionNotFoundError,
+    NothingToChangeError where it neither ends nor is paused, PaymentDeclinedError,
+    ActionRequiredError and other StripeErrors.
     """
     row = own_subscription(subscriber, subscription=subscription)
     if row.status == "paused":

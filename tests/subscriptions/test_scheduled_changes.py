@@ -1,0 +1,320 @@
+"""What waits for the end of the period: a newer wish, an end or a pause, and what Stripe refuses."""
+
+import pytest
+
+from django_stripe_billing.access import limit
+from django_stripe_billing.exceptions import (
+    ActionRequiredError,
+    NothingToChangeError,
+    PaymentDeclinedError,
+    StripeError,
+    StripeUnavailableError,
+    SubscriptionStateError,
+)
+from django_stripe_billing.models import Subscription
+from django_stripe_billing.reconcile import reconcile
+from django_stripe_billing.sandbox import Fault
+from django_stripe_billing.subscriptions import (
+    accept_preview,
+    cancel,
+    change_plan,
+    change_quantity,
+    end_subscription,
+    pause,
+    preview_change,
+    resume,
+    scheduled_change,
+    unpause,
+    withdraw_scheduled_change,
+)
+from django_stripe_billing.sync import Cause
+
+from .conftest import DAY
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SCHEDULES = "/v1/subscription_schedules"
+STAFF = Cause(kind="person", id="root")
+
+
+@pytest.fixture
+def scheduled(row, subscriber, stripe_sandbox):
+    """One unit from the next period on, where there are two now."""
+    change_quantity(subscriber, 1, when="period_end")
+    stripe_sandbox.deliver()
+    return row
+
+
+@pytest.fixture
+def renewed(stripe_sandbox, row, at_stripe):
+    """The next period has begun; the quantity in it."""
+
+    def renewed():
+        stripe_sandbox.advance(25 * DAY)
+        stripe_sandbox.deliver()
+        return at_stripe()["items"]["data"][0]["quantity"]
+
+    return renewed
+
+
+def fail(sandbox, **fault):
+    sandbox.engine.faults.append(Fault(**fault))
+
+
+def schedules(shop, status="active"):
+    return [one for one in shop.call("GET", SCHEDULES)["data"] if one["status"] == status]
+
+
+def end_by_staff(subscriber):
+    return end_subscription(Subscription.objects.get(), when="period_end", cause=STAFF)
+
+
+# The newest wish
+
+
+def test_a_change_now_withdraws_what_was_scheduled(shop, scheduled, subscriber, renewed, at_stripe):
+    changed = change_quantity(subscriber, 6)
+    assert at_stripe()["schedule"] is None
+    assert scheduled_change(changed) is None
+    assert renewed() == 6
+    assert limit(subscriber, "seats") == 30
+    assert reconcile().drift == []
+
+
+def test_a_preview_accepted_withdraws_it_too(scheduled, subscriber, renewed):
+    accept_preview(subscriber, preview_change(subscriber, quantity=5).token)
+    assert renewed() == 5
+
+
+def test_a_change_now_to_what_was_scheduled_leaves_no_schedule(shop, scheduled, subscriber):
+    change_quantity(subscriber, 1)
+    assert schedules(shop) == []
+
+
+@pytest.mark.parametrize("when", ["now", "period_end"])
+def test_the_present_plan_is_a_wish_while_something_else_is_scheduled(
+    shop, scheduled, subscriber, renewed, when
+):
+    assert change_quantity(subscriber, 2, when=when).items.get().quantity == 2
+    assert schedules(shop) == []
+    with pytest.raises(NothingToChangeError):
+        change_plan(subscriber, price="pro_monthly", quantity=2, when=when)
+    assert renewed() == 2
+
+
+def test_a_later_wish_for_the_periods_end_replaces_the_earlier_one(scheduled, subscriber, renewed):
+    change_quantity(subscriber, 3, when="period_end")
+    assert renewed() == 3
+
+
+def test_a_declined_card_leaves_what_was_scheduled(
+    shop, scheduled, bound, subscriber, stripe_sandbox, renewed
+):
+    stripe_sandbox.engine.state.declines.append("insufficient_funds")
+    with pytest.raises(PaymentDeclinedError):
+        change_quantity(subscriber, 6)
+    assert scheduled_change(scheduled).quantity == 1
+    assert renewed() == 1
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+@pytest.mark.parametrize("status", [500, 0])
+def test_a_change_whose_second_call_failed_is_completed_by_asking_again(
+    shop, scheduled, subscriber, stripe_sandbox, renewed, status, is_after
+):
+    path = f"{SCHEDULES}/{schedules(shop)[0]['id']}/release"
+    fail(stripe_sandbox, method="POST", path=path, status=status, is_after=is_after)
+    with pytest.raises(StripeUnavailableError):
+        change_quantity(subscriber, 6)
+    assert Subscription.objects.get().items.get().quantity == 6  # it is paid
+    if is_after:
+        with pytest.raises(NothingToChangeError):
+            change_quantity(subscriber, 6)
+    else:
+        assert scheduled_change(scheduled).quantity == 1  # and nothing is lost
+        change_quantity(subscriber, 6)
+    assert renewed() == 6
+    paid = [e for e in stripe_sandbox.engine.events if e["type"] == "invoice.paid"]
+    assert len(paid) == 3  # two periods, and the difference
+
+
+def test_a_preview_accepted_again_completes_it_as_well(
+    shop, scheduled, subscriber, stripe_sandbox, renewed
+):
+    token = preview_change(subscriber, quantity=6).token
+    path = f"{SCHEDULES}/{schedules(shop)[0]['id']}/release"
+    fail(stripe_sandbox, method="POST", path=path, status=500)
+    with pytest.raises(StripeUnavailableError):
+        accept_preview(subscriber, token)
+    accept_preview(subscriber, token)
+    accept_preview(subscriber, token)
+    assert renewed() == 6
+
+
+def test_a_schedule_that_somebody_else_has_released_meanwhile_is_no_trouble(
+    shop, scheduled, subscriber, stripe_sandbox, renewed
+):
+    path = f"{SCHEDULES}/{schedules(shop)[0]['id']}"
+    inner = stripe_sandbox.engine.handle
+
+    def handle(method, called, body, headers):
+        if called == path and method.upper() == "GET":
+            answer = inner(method, called, body, headers)
+            shop.call("POST", f"{path}/release")
+            return answer
+        return inner(method, called, body, headers)
+
+    stripe_sandbox.engine.handle = handle
+    change_quantity(subscriber, 6)
+    stripe_sandbox.engine.handle = inner
+    assert renewed() == 6
+
+
+def test_a_change_that_waits_for_the_bank_withdraws_it_too(
+    shop, scheduled, bound, subscriber, stripe_sandbox, at_stripe
+):
+    card = "pm_card_threeDSecure2Required"
+    held = shop.call("POST", f"/v1/payment_methods/{card}/attach", {"customer": bound.stripe_id})
+    default = {"invoice_settings": {"default_payment_method": held["id"]}}
+    shop.call("POST", f"/v1/customers/{bound.stripe_id}", default)
+    with pytest.raises(ActionRequiredError) as refusal:
+        change_quantity(subscriber, 6)
+    assert refusal.value.hosted_url.startswith("http")
+    assert at_stripe()["pending_update"]
+    assert schedules(shop) == []
+
+
+# The end, and the pause
+
+
+@pytest.mark.parametrize("end", [cancel, end_by_staff])
+def test_an_end_withdraws_what_was_scheduled_in_one_call(
+    shop, scheduled, subscriber, stripe_sandbox, at_stripe, end
+):
+    asked = len(stripe_sandbox.engine.requests)
+    row = end(subscriber)
+    calls = stripe_sandbox.engine.requests[asked:]
+    assert [path for method, path in calls if method == "POST"] == [
+        f"{SCHEDULES}/{schedules(shop)[0]['id']}"
+    ]
+    item = row.items.get()
+    assert row.is_ending
+    assert row.cancel_at == item.current_period_end_at
+    ends = set(row.entitlements.values_list("ends_at", flat=True))
+    assert ends == {item.current_period_end_at}
+    with pytest.raises(NothingToChangeError):
+        withdraw_scheduled_change(subscriber)
+    stripe_sandbox.advance(25 * DAY)
+    stripe_sandbox.deliver()
+    assert Subscription.objects.get().status == "canceled"
+    assert at_stripe()["items"]["data"][0]["quantity"] == 2
+    assert reconcile().drift == []
+
+
+def test_why_they_leave_is_kept_though_a_schedule_ends_it(scheduled, subscriber, at_stripe):
+    cancel(subscriber, feedback="too_expensive", comment="Three people.")
+    assert at_stripe()["cancellation_details"]["feedback"] == "too_expensive"
+
+
+def test_a_reason_that_stripe_refuses_keeps_nobody(scheduled, subscriber, stripe_sandbox):
+    path = f"/v1/subscriptions/{scheduled.stripe_id}"
+    fail(stripe_sandbox, method="POST", path=path, status=400)
+    assert cancel(subscriber, feedback="too_expensive").is_ending
+
+
+def test_an_end_that_a_schedule_has_set_is_taken_back(
+    shop, scheduled, subscriber, renewed, at_stripe
+):
+    cancel(subscriber)
+    with pytest.raises(SubscriptionStateError, match="set to end"):
+        change_quantity(subscriber, 1, when="period_end")
+    assert not resume(subscriber).is_ending
+    assert at_stripe()["cancel_at"] is None
+    assert schedules(shop) == []
+    assert renewed() == 2
+
+
+def test_a_change_now_does_not_take_the_end_back(scheduled, subscriber, stripe_sandbox, at_stripe):
+    cancel(subscriber)
+    assert change_quantity(subscriber, 3).is_ending
+    assert at_stripe()["cancel_at"]
+
+
+@pytest.mark.parametrize("end", [cancel, end_by_staff])
+@pytest.mark.parametrize("status", [400, 500])
+def test_an_end_that_fails_leaves_what_was_scheduled(
+    scheduled, subscriber, stripe_sandbox, renewed, end, status
+):
+    fail(stripe_sandbox, method="POST", path="/v1/", status=status, times=-1)
+    with pytest.raises(StripeError):
+        end(subscriber)
+    stripe_sandbox.engine.faults.clear()
+    assert scheduled_change(scheduled).quantity == 1
+    assert not Subscription.objects.get().is_ending
+    assert renewed() == 1
+
+
+def test_a_pause_is_for_who_has_nothing_scheduled(scheduled, subscriber, at_stripe):
+    """Stripe pauses nothing that has a schedule, and a plan that is forgotten costs money."""
+    with pytest.raises(SubscriptionStateError, match="take it back first"):
+        pause(subscriber)
+    assert scheduled_change(scheduled).quantity == 1
+    withdraw_scheduled_change(subscriber)
+    assert pause(subscriber).status == "paused"
+
+
+@pytest.mark.parametrize("status", [0, 400])
+def test_a_schedule_with_nothing_to_come_is_no_obstacle_to_a_pause(
+    shop, scheduled, subscriber, stripe_sandbox, renewed, at_stripe, status
+):
+    """It hangs on for the period after its change."""
+    assert renewed() == 1
+    assert at_stripe()["schedule"]
+    if status:
+        path = f"/v1/subscriptions/{scheduled.stripe_id}/pause"
+        fail(stripe_sandbox, method="POST", path=path, status=status)
+        with pytest.raises(StripeError):
+            pause(subscriber)
+    assert pause(subscriber).status == "paused"
+    assert unpause(subscriber).items.get().quantity == 1
+
+
+def test_a_pause_keeps_an_end_that_a_schedule_has_set(scheduled, subscriber, at_stripe):
+    ends = cancel(subscriber).cancel_at
+    assert pause(subscriber).cancel_at == ends
+
+
+# What Stripe refuses
+
+
+def test_a_refused_change_at_the_periods_end_leaves_no_schedule(
+    shop, row, subscriber, stripe_sandbox, renewed, at_stripe
+):
+    fail(stripe_sandbox, method="POST", path=f"{SCHEDULES}/", status=400)
+    with pytest.raises(StripeError):
+        change_quantity(subscriber, 1, when="period_end")
+    assert at_stripe()["schedule"] is None
+    change_quantity(subscriber, 1, when="period_end")
+    assert renewed() == 1
+
+
+def test_a_refused_second_one_leaves_the_first(
+    shop, scheduled, subscriber, stripe_sandbox, renewed
+):
+    fail(stripe_sandbox, method="POST", path=f"{SCHEDULES}/", status=400)
+    with pytest.raises(StripeError):
+        change_quantity(subscriber, 3, when="period_end")
+    assert scheduled_change(scheduled).quantity == 1
+    assert renewed() == 1
+
+
+def test_an_empty_schedule_of_an_unknown_outcome_is_used_again(
+    shop, row, subscriber, stripe_sandbox, renewed
+):
+    fail(stripe_sandbox, method="POST", path=f"{SCHEDULES}/", status=500)
+    with pytest.raises(StripeUnavailableError):
+        change_quantity(subscriber, 1, when="period_end")
+    [left] = schedules(shop)
+    change_quantity(subscriber, 1, when="period_end")
+    assert [one["id"] for one in shop.call("GET", SCHEDULES)["data"]] == [left["id"]]
+    assert renewed() == 1
