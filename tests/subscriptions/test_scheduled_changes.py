@@ -1,4 +1,4 @@
-"""What waits for the end of the period: a newer wish, an end or a pause, and what Stripe refuses."""
+"""What waits for the end of the period: newer wishes, an end, a pause, and what Stripe refuses."""
 
 import pytest
 
