@@ -9,9 +9,11 @@ from django.urls import reverse
 from django_stripe_billing import exceptions, subscriptions
 from django_stripe_billing.checkout import start_checkout, start_setup
 from django_stripe_billing.dunning import retry_payment
+from django_stripe_billing.models import Subscription
 from django_stripe_billing.reconcile import reconcile
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.stripe_api import CallableHTTPClient
+from django_stripe_billing.sync import Cause
 from tests.renewals import HOUR
 from tests.subscriptions.conftest import at_stripe, bound, row
 
@@ -26,12 +28,51 @@ def quantity(data):
     return data["items"]["data"][0]["quantity"]
 
 
+def is_ending(data):
+    return data["status"] == "active" and data["cancel_at"] == ends_at(data)
+
+
+def ends_at(data):
+    return data["items"]["data"][0]["current_period_end"]
+
+
 def change(who):
     subscriptions.change_quantity(who, 4)
 
 
 def change_later(who):
     subscriptions.change_quantity(who, 4, when="period_end")
+
+
+def keep(who):
+    """The present plan, while another one is scheduled."""
+    subscriptions.change_quantity(who, 2)
+
+
+def change_scheduled(who):
+    subscriptions.change_quantity(who, 4)
+
+
+def cancel_scheduled(who):
+    subscriptions.cancel(who, feedback="unused")
+
+
+def end_scheduled(who):
+    cause = Cause(kind="person", id="root")
+    subscriptions.end_subscription(Subscription.objects.get(), when="period_end", cause=cause)
+
+
+def resume_scheduled(who):
+    subscriptions.resume(who)
+
+
+def use_code_scheduled(who):
+    subscriptions.apply_promotion_code(who, "WELCOME")
+
+
+def give_coupon(who):
+    cause = Cause(kind="person", id="root")
+    subscriptions.apply_coupon(Subscription.objects.get(), coupon="WELCOME", cause=cause)
 
 
 def cancel_now(who):
@@ -52,6 +93,13 @@ NO_TROUBLE = {
     subscriptions.unpause: lambda at: at["status"] == "active",
     use_code: lambda at: len(at["discounts"]) == 1,
     retry_payment: lambda at: at["status"] == "active",
+    keep: lambda at: quantity(at) == 2 and not at["schedule"],
+    change_scheduled: lambda at: quantity(at) == 4 and not at["schedule"],
+    cancel_scheduled: lambda at: is_ending(at) and quantity(at) == 2,
+    end_scheduled: lambda at: is_ending(at) and quantity(at) == 2,
+    resume_scheduled: lambda at: not at["cancel_at"] and not at["schedule"],
+    use_code_scheduled: lambda at: len(at["discounts"]) == 1 and at["schedule"],
+    give_coupon: lambda at: len(at["discounts"]) == 1 and at["schedule"],
 }
 """What a subscriber does, and what the subscription is at Stripe when it is done."""
 
@@ -63,13 +111,50 @@ CALLS = {
     subscriptions.resume: 1,
     subscriptions.pause: 2,
     subscriptions.unpause: 3,
-    use_code: 2,
+    use_code: 3,
     retry_payment: 2,
+    keep: 3,
+    change_scheduled: 3,
+    cancel_scheduled: 5,
+    end_scheduled: 4,
+    resume_scheduled: 3,
+    use_code_scheduled: 5,
+    give_coupon: 4,
 }
 """How many calls each makes: every one of them fails once."""
 
-PAID = {change: 2, subscriptions.unpause: 2, retry_payment: 2}
+SCHEDULED = {
+    keep,
+    change_scheduled,
+    cancel_scheduled,
+    end_scheduled,
+    use_code_scheduled,
+    give_coupon,
+}
+"""What is done while a change is scheduled."""
+
+PAID = {change: 2, change_scheduled: 2, subscriptions.unpause: 2, retry_payment: 2}
 """How many invoices are then paid; the first period's alone for the others."""
+
+WRITES = {
+    change_later: 2,
+    change_scheduled: 2,
+    cancel_scheduled: 2,
+    use_code_scheduled: 2,
+    give_coupon: 2,
+}
+"""How many of these calls write; one for the others."""
+
+REMAINS = {
+    (change_scheduled, 1): "the change is made and paid, and the older wish still waits",
+    (cancel_scheduled, 1): "the reason is noted, without an end",
+    (use_code_scheduled, 1): "the discount is given, and does not count for what is scheduled yet",
+    (give_coupon, 1): "the same",
+}
+"""What a refusal of the second write leaves, until the same is asked again."""
+
+DISCOUNTED = {use_code_scheduled, give_coupon}
+"""What puts a discount on what is scheduled, too."""
 
 DONE_ALREADY = (
     exceptions.NothingToChangeError,
@@ -95,7 +180,27 @@ def prepare(shop, row, bound, subscriber, at_stripe):
         promotion = {"type": "coupon", "coupon": coupon["id"]}
         shop.call("POST", "/v1/promotion_codes", {"promotion": promotion, "code": "WELCOME"})
 
+    def schedule():
+        subscriptions.change_quantity(subscriber, 1, when="period_end")
+
+    def offer_code_and_schedule():
+        offer_code()
+        schedule()
+
+    def offer_coupon_and_schedule():
+        terms = {"id": "WELCOME", "percent_off": 25, "duration": "forever"}
+        shop.call("POST", "/v1/coupons", terms)
+        schedule()
+
+    def end_by_schedule():
+        schedule()
+        subscriptions.cancel(subscriber)
+
     before = {
+        **dict.fromkeys(SCHEDULED, schedule),
+        use_code_scheduled: offer_code_and_schedule,
+        give_coupon: offer_coupon_and_schedule,
+        resume_scheduled: end_by_schedule,
         subscriptions.resume: lambda: subscriptions.cancel(subscriber),
         subscriptions.unpause: lambda: subscriptions.pause(subscriber),
         use_code: offer_code,
@@ -147,8 +252,54 @@ def test_whoever_tries_again_has_it_once(
     assert NO_TROUBLE[act](at_stripe())
     assert paid(stripe_sandbox) == PAID.get(act, 1)
     schedules = stripe_sandbox.call("GET", "/v1/subscription_schedules")["data"]
-    assert len(schedules) == (1 if act is change_later else 0)
+    has_one = act in {change_later, resume_scheduled, *SCHEDULED}
+    assert len(schedules) == (1 if has_one else 0)
+    if act in DISCOUNTED:
+        assert schedules[0]["phases"][1]["discounts"]
     assert reconcile().drift == []
+
+
+@pytest.mark.parametrize(
+    ("act", "skip"),
+    [(act, skip) for act in NO_TROUBLE for skip in range(WRITES.get(act, 1))],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_what_stripe_refuses_is_not_half_done(
+    prepare, stripe_sandbox, subscriber, at_stripe, act, skip
+):
+    """A definite 400 for one write after the other; only what is said to be may remain of it."""
+    prepare(act)
+    before = at_stripe()
+    waited = planned(stripe_sandbox)
+    fault = Fault(method="DELETE" if act is cancel_now else "POST", status=400, skip=skip)
+    stripe_sandbox.engine.faults.append(fault)
+    with suppress(exceptions.StripeError, exceptions.PromotionCodeError):
+        act(subscriber)
+        assert act is cancel_scheduled  # the reason is lost, and nothing else
+        assert skip == 0
+        return
+    assert fault.times == 0
+    stripe_sandbox.deliver()
+    after = at_stripe()
+    assert reconcile().drift == []
+    assert planned(stripe_sandbox) == waited
+    if (act, skip) not in REMAINS:
+        assert after == before
+    if act in SCHEDULED:
+        assert after["schedule"] == before["schedule"]
+    stripe_sandbox.engine.faults.clear()
+    act(subscriber)
+    assert NO_TROUBLE[act](at_stripe())
+
+
+def planned(sandbox):
+    """What live schedules will make of the subscription."""
+    found = sandbox.call("GET", "/v1/subscription_schedules")["data"]
+    return [
+        [item["quantity"] for phase in one["phases"] for item in phase["items"][:1]][1:]
+        for one in found
+        if one["status"] == "active"
+    ]
 
 
 @pytest.mark.parametrize("status", [500, 429])

@@ -94,10 +94,9 @@ def kept(row: Subscription) -> Subscription:
     This is also how a change whose second call failed is completed. Raises PresentPlanError, a
     NothingToChangeError, where nothing is scheduled, and StripeError.
     """
-    withdrawn = withdraw_superseded(row)
-    if withdrawn is None:
+    if not withdraw_superseded(row):
         raise PresentPlanError(_("That is the present plan and quantity."))
-    return withdrawn
+    return row
 
 
 def check_units_in_use(subscriber: Any, change: Change) -> None:
@@ -147,7 +146,8 @@ def _make(row: Subscription, params: dict[str, Any], *, intent: str) -> Subscrip
     """
     answer = send(row, params, intent=intent)
     row = take(row, answer)
-    return withdraw_superseded(row, answer.data) or row
+    withdraw_superseded(row, answer.data)
+    return row
 
 
 def _confirmed(row: Subscription, refusal: ActionRequiredError) -> Subscription:

@@ -15,7 +15,7 @@ from ..stripe_api import request
 from ..sync import Cause
 from .phases import Params, discounts_of, later_again, later_phases, present_phase, same_again
 from .schedules import schedule_of, set_phases
-from .writing import failures_settled, path_of, send, settle, take
+from .writing import failures_settled, path_of, send, take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,6 @@ def carry_discount(
             if {"discount": discount} not in named:
                 phase["discounts"] = [*named, {"discount": discount}]
         set_phases(row, schedule, phases)
-    settle(row, cause=cause)
     return True
 
 

@@ -91,16 +91,17 @@ def withdraw_scheduled_change(subscriber: Any, *, subscription: str = "") -> Sub
     return settle(row)
 
 
-def withdraw_superseded(row: Subscription, data: JSONObject | None = None) -> Subscription | None:
-    """Withdraw what is still to come, for a newer wish; None where nothing is.
+def withdraw_superseded(row: Subscription, data: JSONObject | None = None) -> bool:
+    """Withdraw the changes that are still to come, for a newer wish; whether there were any.
 
-    `data` is the subscription at Stripe, read if not given. Raises StripeError.
+    An end that is set stays, so that nothing of what is stored here changes. `data` is the
+    subscription at Stripe, read if not given. Raises StripeError.
     """
     schedule = schedule_of(row, data)
     if schedule is None or not later_phases(schedule):
-        return None
-    release_schedule(row, identifier(schedule))
-    return settle(row)
+        return False
+    release_schedule(row, identifier(schedule), keeps_end=True)
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)

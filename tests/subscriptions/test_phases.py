@@ -20,7 +20,10 @@ PHASE = {
         {
             "discounts": [],
             "metadata": {},
-            "period": {"end": {"type": "phase_end", "timestamp": None}, "start": None},
+            "period": {
+                "end": {"type": "phase_end", "timestamp": None},
+                "start": {"type": "timestamp", "timestamp": 120},
+            },
             "price": "price_setup",
             "quantity": 1,
             "tax_rates": [{"id": "txr_1", "object": "tax_rate"}],
@@ -127,14 +130,23 @@ def test_everything_that_a_phase_shows_is_what_stripe_takes_again():
         "trial_end": 150,
     }
     extra = {"price": "price_setup", "quantity": 1, "tax_rates": ["txr_1"]}
-    period = {"end": {"type": "phase_end"}}
+    period = {"end": {"type": "phase_end"}, "start": {"type": "timestamp", "timestamp": 120}}
     assert later_again(PHASE) == {**again, "add_invoice_items": [{**extra, "period": period}]}
 
 
 def test_the_sdk_knows_each_of_these_parameters():
     """Read by the types of stripe-python: an unknown or a wrong one raises."""
     operation = "POST /v1/subscription_schedules/{id}"
-    read_parameters(operation, {"phases": [later_again(PHASE)]}, is_tolerant=False)
+    read_parameters(operation, wired({"phases": [later_again(PHASE)]}), is_tolerant=False)
+
+
+def wired(value):
+    """As a form has it."""
+    if isinstance(value, dict):
+        return {name: wired(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [wired(entry) for entry in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def test_nothing_but_the_absence_of_discounts_is_sent_for_what_is_not_set():

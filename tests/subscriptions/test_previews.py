@@ -48,7 +48,7 @@ def latest(shop, row):
 def test_hours_later_the_sum_is_still_the_one_that_was_shown(
     shop, row, stripe_sandbox, subscriber, sent
 ):
-    """A token holds a quarter of an hour of our clock; of Stripe's, 20 hours make the sum differ."""
+    """A token holds a quarter of an hour by our clock; by Stripe's, 20 hours are over."""
     preview = preview_change(subscriber, quantity=5)
     stripe_sandbox.advance(20 * HOUR)
     other = preview_change(subscriber, quantity=5)
