@@ -14,6 +14,7 @@ from django_stripe_billing.exceptions import (
 from django_stripe_billing.models import Subscription
 from django_stripe_billing.reconcile import reconcile
 from django_stripe_billing.sandbox import Fault
+from django_stripe_billing.signals import entitlement_changed
 from django_stripe_billing.subscriptions import (
     accept_preview,
     cancel,
@@ -318,3 +319,29 @@ def test_an_empty_schedule_of_an_unknown_outcome_is_used_again(
     change_quantity(subscriber, 1, when="period_end")
     assert [one["id"] for one in shop.call("GET", SCHEDULES)["data"]] == [left["id"]]
     assert renewed() == 1
+
+
+# Use that grows past a decrease
+
+
+def test_the_moment_at_which_use_exceeds_a_scheduled_decrease_is_told(
+    row, subscriber, settings, renewed, monkeypatch
+):
+    used, told = [4], []
+
+    def compare(sender, customer, feature, change, **kwargs):
+        if feature.lookup_key == "seats":
+            told.append((change.before["limit"], change.after["limit"], used[0]))
+
+    counters = {"seats": lambda who: used[0]}
+    settings.STRIPE_BILLING = {**settings.STRIPE_BILLING, "USAGE_COUNTERS": counters}
+    entitlement_changed.connect(compare)
+    try:
+        change_quantity(subscriber, 1, when="period_end")
+        used[0] = 9
+        assert told == []
+        assert renewed() == 1
+    finally:
+        entitlement_changed.disconnect(compare)
+    assert (10, 5, 9) in told
+    assert limit(subscriber, "seats") == 5
