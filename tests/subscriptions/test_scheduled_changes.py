@@ -1,4 +1,4 @@
-"""What waits for the end of the period: newer wishes, an end, a pause, and what Stripe refuses."""
+"""What waits for the end of the period: newer wishes, and what Stripe refuses."""
 
 import pytest
 
@@ -9,65 +9,23 @@ from django_stripe_billing.exceptions import (
     PaymentDeclinedError,
     StripeError,
     StripeUnavailableError,
-    SubscriptionStateError,
 )
 from django_stripe_billing.models import Subscription
 from django_stripe_billing.reconcile import reconcile
-from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.signals import entitlement_changed
+from django_stripe_billing.stripe_api import CallableHTTPClient
 from django_stripe_billing.subscriptions import (
     accept_preview,
-    cancel,
     change_plan,
     change_quantity,
-    end_subscription,
-    pause,
     preview_change,
-    resume,
     scheduled_change,
-    unpause,
     withdraw_scheduled_change,
 )
-from django_stripe_billing.sync import Cause
 
-from .conftest import DAY
+from .scheduled import SCHEDULES, fail, schedules
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SCHEDULES = "/v1/subscription_schedules"
-STAFF = Cause(kind="person", id="root")
-
-
-@pytest.fixture
-def scheduled(row, subscriber, stripe_sandbox):
-    """One unit from the next period on, where there are two now."""
-    change_quantity(subscriber, 1, when="period_end")
-    stripe_sandbox.deliver()
-    return row
-
-
-@pytest.fixture
-def renewed(stripe_sandbox, row, at_stripe):
-    """The next period has begun; the quantity in it."""
-
-    def renewed():
-        stripe_sandbox.advance(25 * DAY)
-        stripe_sandbox.deliver()
-        return at_stripe()["items"]["data"][0]["quantity"]
-
-    return renewed
-
-
-def fail(sandbox, **fault):
-    sandbox.engine.faults.append(Fault(**fault))
-
-
-def schedules(shop, status="active"):
-    return [one for one in shop.call("GET", SCHEDULES)["data"] if one["status"] == status]
-
-
-def end_by_staff(subscriber):
-    return end_subscription(Subscription.objects.get(), when="period_end", cause=STAFF)
 
 
 # The newest wish
@@ -152,23 +110,45 @@ def test_a_preview_accepted_again_completes_it_as_well(
     assert renewed() == 6
 
 
-def test_a_schedule_that_somebody_else_has_released_meanwhile_is_no_trouble(
-    shop, scheduled, subscriber, stripe_sandbox, renewed
+def test_a_schedule_that_somebody_else_releases_meanwhile_is_no_trouble(
+    shop, scheduled, subscriber, stripe_sandbox, settings, renewed
 ):
     path = f"{SCHEDULES}/{schedules(shop)[0]['id']}"
-    inner = stripe_sandbox.engine.handle
+    inner, released = stripe_sandbox.engine.handle, []
 
     def handle(method, called, body, headers):
-        if called == path and method.upper() == "GET":
-            answer = inner(method, called, body, headers)
-            shop.call("POST", f"{path}/release")
-            return answer
-        return inner(method, called, body, headers)
+        answer = inner(method, called, body, headers)
+        if called == path and not released:
+            released.append(shop.call("POST", f"{path}/release"))
+        return answer
 
-    stripe_sandbox.engine.handle = handle
+    client = CallableHTTPClient(handle)
+    settings.STRIPE_BILLING = {**settings.STRIPE_BILLING, "HTTP_CLIENT": client}
     change_quantity(subscriber, 6)
-    stripe_sandbox.engine.handle = inner
+    assert released
     assert renewed() == 6
+
+
+def test_a_release_that_stripe_refuses_is_told(
+    shop, scheduled, subscriber, stripe_sandbox, renewed
+):
+    path = f"{SCHEDULES}/{schedules(shop)[0]['id']}/release"
+    fail(stripe_sandbox, method="POST", path=path, status=400)
+    with pytest.raises(StripeError):
+        withdraw_scheduled_change(subscriber)
+    assert renewed() == 1
+
+
+def test_a_change_now_keeps_an_end_that_was_planned_in_the_dashboard(
+    shop, scheduled, subscriber, at_stripe
+):
+    """Another number of seats next period, and then the end: only the seats are withdrawn."""
+    [schedule] = schedules(shop)
+    shop.call("POST", f"{SCHEDULES}/{schedule['id']}", {"end_behavior": "cancel"})
+    shop.sandbox.deliver()
+    ends = at_stripe()["cancel_at"]
+    assert change_quantity(subscriber, 3).is_ending
+    assert (at_stripe()["cancel_at"], at_stripe()["schedule"]) == (ends, None)
 
 
 def test_a_change_that_waits_for_the_bank_withdraws_it_too(
@@ -183,106 +163,6 @@ def test_a_change_that_waits_for_the_bank_withdraws_it_too(
     assert refusal.value.hosted_url.startswith("http")
     assert at_stripe()["pending_update"]
     assert schedules(shop) == []
-
-
-# The end, and the pause
-
-
-@pytest.mark.parametrize("end", [cancel, end_by_staff])
-def test_an_end_withdraws_what_was_scheduled_in_one_call(
-    shop, scheduled, subscriber, stripe_sandbox, at_stripe, end
-):
-    asked = len(stripe_sandbox.engine.requests)
-    row = end(subscriber)
-    calls = stripe_sandbox.engine.requests[asked:]
-    assert [path for method, path in calls if method == "POST"] == [
-        f"{SCHEDULES}/{schedules(shop)[0]['id']}"
-    ]
-    item = row.items.get()
-    assert row.is_ending
-    assert row.cancel_at == item.current_period_end_at
-    ends = set(row.entitlements.values_list("ends_at", flat=True))
-    assert ends == {item.current_period_end_at}
-    with pytest.raises(NothingToChangeError):
-        withdraw_scheduled_change(subscriber)
-    stripe_sandbox.advance(25 * DAY)
-    stripe_sandbox.deliver()
-    assert Subscription.objects.get().status == "canceled"
-    assert at_stripe()["items"]["data"][0]["quantity"] == 2
-    assert reconcile().drift == []
-
-
-def test_why_they_leave_is_kept_though_a_schedule_ends_it(scheduled, subscriber, at_stripe):
-    cancel(subscriber, feedback="too_expensive", comment="Three people.")
-    assert at_stripe()["cancellation_details"]["feedback"] == "too_expensive"
-
-
-def test_a_reason_that_stripe_refuses_keeps_nobody(scheduled, subscriber, stripe_sandbox):
-    path = f"/v1/subscriptions/{scheduled.stripe_id}"
-    fail(stripe_sandbox, method="POST", path=path, status=400)
-    assert cancel(subscriber, feedback="too_expensive").is_ending
-
-
-def test_an_end_that_a_schedule_has_set_is_taken_back(
-    shop, scheduled, subscriber, renewed, at_stripe
-):
-    cancel(subscriber)
-    with pytest.raises(SubscriptionStateError, match="set to end"):
-        change_quantity(subscriber, 1, when="period_end")
-    assert not resume(subscriber).is_ending
-    assert at_stripe()["cancel_at"] is None
-    assert schedules(shop) == []
-    assert renewed() == 2
-
-
-def test_a_change_now_does_not_take_the_end_back(scheduled, subscriber, stripe_sandbox, at_stripe):
-    cancel(subscriber)
-    assert change_quantity(subscriber, 3).is_ending
-    assert at_stripe()["cancel_at"]
-
-
-@pytest.mark.parametrize("end", [cancel, end_by_staff])
-@pytest.mark.parametrize("status", [400, 500])
-def test_an_end_that_fails_leaves_what_was_scheduled(
-    scheduled, subscriber, stripe_sandbox, renewed, end, status
-):
-    fail(stripe_sandbox, method="POST", path="/v1/", status=status, times=-1)
-    with pytest.raises(StripeError):
-        end(subscriber)
-    stripe_sandbox.engine.faults.clear()
-    assert scheduled_change(scheduled).quantity == 1
-    assert not Subscription.objects.get().is_ending
-    assert renewed() == 1
-
-
-def test_a_pause_is_for_who_has_nothing_scheduled(scheduled, subscriber, at_stripe):
-    """Stripe pauses nothing that has a schedule, and a plan that is forgotten costs money."""
-    with pytest.raises(SubscriptionStateError, match="take it back first"):
-        pause(subscriber)
-    assert scheduled_change(scheduled).quantity == 1
-    withdraw_scheduled_change(subscriber)
-    assert pause(subscriber).status == "paused"
-
-
-@pytest.mark.parametrize("status", [0, 400])
-def test_a_schedule_with_nothing_to_come_is_no_obstacle_to_a_pause(
-    shop, scheduled, subscriber, stripe_sandbox, renewed, at_stripe, status
-):
-    """It hangs on for the period after its change."""
-    assert renewed() == 1
-    assert at_stripe()["schedule"]
-    if status:
-        path = f"/v1/subscriptions/{scheduled.stripe_id}/pause"
-        fail(stripe_sandbox, method="POST", path=path, status=status)
-        with pytest.raises(StripeError):
-            pause(subscriber)
-    assert pause(subscriber).status == "paused"
-    assert unpause(subscriber).items.get().quantity == 1
-
-
-def test_a_pause_keeps_an_end_that_a_schedule_has_set(scheduled, subscriber, at_stripe):
-    ends = cancel(subscriber).cancel_at
-    assert pause(subscriber).cancel_at == ends
 
 
 # What Stripe refuses
