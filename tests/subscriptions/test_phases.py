@@ -278,3 +278,19 @@ def test_the_sandbox_refuses_what_it_does_not_work_out(shop, row, at_stripe):
         with pytest.raises(SandboxError, match="No such"):
             path = f"/v1/subscription_schedules/{made['id']}"
             shop.call("POST", path, {"phases": [{**base, **given}]})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_scheduling_again_takes_what_was_set_meanwhile(
+    shop, settled, bound, subscriber, stripe_sandbox, at_stripe
+):
+    """What is named in a phase wins over what was set at the subscription before it began."""
+    change_quantity(subscriber, 3, when="period_end")
+    attach = "/v1/payment_methods/pm_card_amex/attach"
+    card = shop.call("POST", attach, {"customer": bound.stripe_id})["id"]
+    path = f"/v1/subscriptions/{settled.stripe_id}"
+    shop.call("POST", path, {"default_payment_method": card})
+    stripe_sandbox.deliver()
+    change_quantity(subscriber, 3, when="period_end")
+    stripe_sandbox.advance(25 * DAY)
+    assert at_stripe()["default_payment_method"] == card
