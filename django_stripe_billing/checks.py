@@ -238,7 +238,7 @@ def _counters() -> Iterator[CheckMessage]:
 
 
 def _flags() -> Iterator[CheckMessage]:
-    for key in ("AUTOMATIC_TAX", "TAX_ID_COLLECTION"):
+    for key in ("AUTOMATIC_TAX", "TAX_ID_COLLECTION", "ALLOW_PROMOTION_CODES"):
         if not isinstance(getattr(settings, key), bool):
             yield _error("E016", f"{_name(key)} is neither True nor False.", "Write True or False.")
 

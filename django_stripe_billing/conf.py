@@ -37,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "PORTAL_RETURN_URL": "/",
     "AUTOMATIC_TAX": False,
     "TAX_ID_COLLECTION": False,
+    "ALLOW_PROMOTION_CODES": False,
     "EMAILS": {},
     "EMAIL_RECIPIENT": "django_stripe_billing.emails.recipient_of",
     "EMAIL_LANGUAGE": "",

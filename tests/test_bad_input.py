@@ -138,6 +138,7 @@ WISHES = [
 
 @pytest.mark.parametrize(("wish", "answer"), WISHES)
 def test_a_change_that_can_not_be(offers, row, world, subscriber, wish, answer):
+    """Stripe is asked for nothing, but whether the present plan would withdraw another one."""
     error, status, code = answer
     before, asked = world.everything(), len(world.sandbox.engine.requests)
     for when in ("now", "period_end"):
@@ -149,7 +150,9 @@ def test_a_change_that_can_not_be(offers, row, world, subscriber, wish, answer):
         subscriptions.preview_change(subscriber, **wish)
     assert world.api("preview", wish) == (status, code)
     assert world.everything() == before
-    assert len(world.sandbox.engine.requests) == asked
+    looks = [("GET", f"/v1/subscriptions/{row.stripe_id}")] * 4
+    calls = world.sandbox.engine.requests[asked:]
+    assert calls == (looks if answer is NOTHING_NEW else [])
 
 
 def change(subscriber, **wish):

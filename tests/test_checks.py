@@ -168,6 +168,7 @@ WRONG = [
     ("THROTTLE", "60/fortnight", "E020"),
     ("THROTTLE", "60", "E020"),
     ("THROTTLE", "60/min ", "E020"),
+    ("ALLOW_PROMOTION_CODES", 1, "E016"),
     ("PORTAL_RETURN_URL", None, "E013"),
     ("PORTAL_RETURN_URL", "javascript:alert(1)", "E013"),
 ]

@@ -12,6 +12,23 @@ from django_stripe_billing.dunning import retry_payment
 from django_stripe_billing.reconcile import reconcile
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.stripe_api import CallableHTTPClient
+from tests.acts import (
+    CALLS,
+    DISCOUNTED,
+    NO_TROUBLE,
+    PAID,
+    REMAINS,
+    SCHEDULED,
+    WRITES,
+    cancel_now,
+    cancel_scheduled,
+    change,
+    change_later,
+    give_coupon,
+    resume_scheduled,
+    use_code,
+    use_code_scheduled,
+)
 from tests.renewals import HOUR
 from tests.subscriptions.conftest import at_stripe, bound, row
 
@@ -21,55 +38,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 FAULTS = [(500, False), (500, True), (0, True)]
 """HTTP status, 0 for a broken connection; whether Stripe did it before that."""
 
-
-def quantity(data):
-    return data["items"]["data"][0]["quantity"]
-
-
-def change(who):
-    subscriptions.change_quantity(who, 4)
-
-
-def change_later(who):
-    subscriptions.change_quantity(who, 4, when="period_end")
-
-
-def cancel_now(who):
-    subscriptions.cancel(who, when="now")
-
-
-def use_code(who):
-    subscriptions.apply_promotion_code(who, "WELCOME")
-
-
-NO_TROUBLE = {
-    change: lambda at: quantity(at) == 4,
-    change_later: lambda at: quantity(at) == 2 and at["schedule"],
-    subscriptions.cancel: lambda at: at["status"] == "active" and at["cancel_at_period_end"],
-    cancel_now: lambda at: at["status"] == "canceled",
-    subscriptions.resume: lambda at: not at["cancel_at_period_end"] and not at["cancel_at"],
-    subscriptions.pause: lambda at: at["status"] == "paused",
-    subscriptions.unpause: lambda at: at["status"] == "active",
-    use_code: lambda at: len(at["discounts"]) == 1,
-    retry_payment: lambda at: at["status"] == "active",
-}
-"""What a subscriber does, and what the subscription is at Stripe when it is done."""
-
-CALLS = {
-    change: 1,
-    change_later: 4,
-    subscriptions.cancel: 2,
-    cancel_now: 1,
-    subscriptions.resume: 1,
-    subscriptions.pause: 2,
-    subscriptions.unpause: 3,
-    use_code: 2,
-    retry_payment: 2,
-}
-"""How many calls each makes: every one of them fails once."""
-
-PAID = {change: 2, subscriptions.unpause: 2, retry_payment: 2}
-"""How many invoices are then paid; the first period's alone for the others."""
 
 DONE_ALREADY = (
     exceptions.NothingToChangeError,
@@ -95,7 +63,27 @@ def prepare(shop, row, bound, subscriber, at_stripe):
         promotion = {"type": "coupon", "coupon": coupon["id"]}
         shop.call("POST", "/v1/promotion_codes", {"promotion": promotion, "code": "WELCOME"})
 
+    def schedule():
+        subscriptions.change_quantity(subscriber, 1, when="period_end")
+
+    def offer_code_and_schedule():
+        offer_code()
+        schedule()
+
+    def offer_coupon_and_schedule():
+        terms = {"id": "WELCOME", "percent_off": 25, "duration": "forever"}
+        shop.call("POST", "/v1/coupons", terms)
+        schedule()
+
+    def end_by_schedule():
+        schedule()
+        subscriptions.cancel(subscriber)
+
     before = {
+        **dict.fromkeys(SCHEDULED, schedule),
+        use_code_scheduled: offer_code_and_schedule,
+        give_coupon: offer_coupon_and_schedule,
+        resume_scheduled: end_by_schedule,
         subscriptions.resume: lambda: subscriptions.cancel(subscriber),
         subscriptions.unpause: lambda: subscriptions.pause(subscriber),
         use_code: offer_code,
@@ -147,8 +135,54 @@ def test_whoever_tries_again_has_it_once(
     assert NO_TROUBLE[act](at_stripe())
     assert paid(stripe_sandbox) == PAID.get(act, 1)
     schedules = stripe_sandbox.call("GET", "/v1/subscription_schedules")["data"]
-    assert len(schedules) == (1 if act is change_later else 0)
+    has_one = act in {change_later, resume_scheduled, *SCHEDULED}
+    assert len(schedules) == (1 if has_one else 0)
+    if act in DISCOUNTED:
+        assert schedules[0]["phases"][1]["discounts"]
     assert reconcile().drift == []
+
+
+@pytest.mark.parametrize(
+    ("act", "skip"),
+    [(act, skip) for act in NO_TROUBLE for skip in range(WRITES.get(act, 1))],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_what_stripe_refuses_is_not_half_done(
+    prepare, stripe_sandbox, subscriber, at_stripe, act, skip
+):
+    """A definite 400 for one write after the other; only what is said to be may remain of it."""
+    prepare(act)
+    before = at_stripe()
+    waited = planned(stripe_sandbox)
+    fault = Fault(method="DELETE" if act is cancel_now else "POST", status=400, skip=skip)
+    stripe_sandbox.engine.faults.append(fault)
+    with suppress(exceptions.StripeError, exceptions.PromotionCodeError):
+        act(subscriber)
+        assert act is cancel_scheduled  # the reason is lost, and nothing else
+        assert skip == 0
+        return
+    assert fault.times == 0
+    stripe_sandbox.deliver()
+    after = at_stripe()
+    assert reconcile().drift == []
+    assert planned(stripe_sandbox) == waited
+    if (act, skip) not in REMAINS:
+        assert after == before
+    if act in SCHEDULED:
+        assert after["schedule"] == before["schedule"]
+    stripe_sandbox.engine.faults.clear()
+    act(subscriber)
+    assert NO_TROUBLE[act](at_stripe())
+
+
+def planned(sandbox):
+    """What live schedules will make of the subscription."""
+    found = sandbox.call("GET", "/v1/subscription_schedules")["data"]
+    return [
+        [item["quantity"] for phase in one["phases"] for item in phase["items"][:1]][1:]
+        for one in found
+        if one["status"] == "active"
+    ]
 
 
 @pytest.mark.parametrize("status", [500, 429])

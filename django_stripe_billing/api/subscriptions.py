@@ -59,6 +59,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
     lines = PreviewLineSerializer(many=True)
     total = serializers.IntegerField()
     amount_due = serializers.IntegerField()
+    is_due_later = serializers.BooleanField()
     currency = serializers.CharField()
     renewal_amount = serializers.IntegerField(allow_null=True)
     renews_at = serializers.DateTimeField(allow_null=True)

@@ -208,6 +208,8 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
     }
     params.update(_purchase(row, price) if row.mode == "payment" else _plan(row, price.terms))
     params.update(_taxes())
+    if settings.ALLOW_PROMOTION_CODES:  # excludes `discounts`: the code is typed in at Stripe's
+        params["allow_promotion_codes"] = True
     try:
         answer = call(
             "post",

@@ -1,6 +1,6 @@
 """What subscribers do to their own subscription: change it, end it, take that back, pause it."""
 
-from .by_staff import end_subscription, extend_trial
+from .by_staff import apply_coupon, end_subscription, extend_trial
 from .changing import change_plan, change_quantity
 from .ending import FEEDBACK, cancel, pause, resume, unpause
 from .finding import CHANGEABLE, own_subscription
@@ -15,6 +15,7 @@ __all__ = [
     "PreviewLine",
     "ScheduledChange",
     "accept_preview",
+    "apply_coupon",
     "apply_promotion_code",
     "cancel",
     "change_plan",

@@ -7,14 +7,21 @@ from typing import Any, Literal
 
 from django.utils import timezone
 
-from ..exceptions import NothingToChangeError, SubscriptionStateError
+from ..exceptions import (
+    NothingToChangeError,
+    PromotionCodeError,
+    StripeError,
+    SubscriptionStateError,
+)
 from ..models import Subscription
 from ..models.mirrored import to_second
 from ..rules.snapshots import ENDED_STATUSES
 from ..sync import Cause
-from .ending import release_schedule
+from .discounting import add_discount, carry_discount, held_discounts
+from .ending import end_at_period_end
 from .finding import check_state
-from .writing import write
+from .promotions import DISCOUNTABLE
+from .writing import fresh, write
 
 LONGEST_TRIAL = timedelta(days=730)
 """https://docs.stripe.com/api/subscriptions/update#update_subscription-trial_end"""
@@ -49,5 +56,27 @@ def end_subscription(
         return write(row, {}, intent="end", is_deletion=True, cause=cause)
     if row.is_ending:
         raise NothingToChangeError("The subscription is set to end already.")
-    release_schedule(row)
-    return write(row, {"cancel_at_period_end": True}, intent="cancel", cause=cause)
+    return end_at_period_end(row, {}, cause=cause)
+
+
+def apply_coupon(row: Subscription, *, coupon: str, cause: Cause) -> Subscription:
+    """Put a coupon's discount on the subscription, from the next invoice on; as it is then.
+
+    `coupon` is Stripe's id. What is taken off already stays, and codes may come beside it. Raises
+    SubscriptionStateError, NothingToChangeError where it counts already, PromotionCodeError where
+    there is no such coupon or Stripe does not allow it here, and StripeError.
+    https://docs.stripe.com/billing/subscriptions/coupons
+    """
+    check_state(row, DISCOUNTABLE)
+    held = held_discounts(row)
+    for discount in held:
+        if discount.coupon == coupon:
+            if carry_discount(row, discount.id, cause=cause):  # the first attempt broke off
+                return fresh(row)
+            raise NothingToChangeError("This coupon counts already.")
+    try:
+        return add_discount(row, {"coupon": coupon}, held=held, intent="coupon", cause=cause)
+    except StripeError as error:
+        if error.status == 400:
+            raise PromotionCodeError(f"The coupon can't be used here: {error}") from None
+        raise

@@ -11,10 +11,10 @@ from ..models import Subscription
 from ..rules.json_values import identifier, mapping, text
 from ..stripe_api import request
 from .counting import units_in_use
-from .finding import Change, allowed_change, own_subscription
-from .scheduling import schedule_change
+from .finding import Change, PresentPlanError, allowed_change, own_subscription
+from .scheduling import schedule_change, withdraw_superseded
 from .splitting import split_change
-from .writing import read, settle, write
+from .writing import read, send, settle, take
 
 When = Literal["now", "now_without_proration", "period_end"]
 
@@ -41,6 +41,9 @@ def change_plan(
     "period_end" changes it when the paid period is over. `proration_date` (Unix seconds) is the one
     of the preview, so that the sum is the same.
 
+    The newest wish counts: it withdraws what was scheduled before, and the plan as it is now is a
+    wish as well while something else is scheduled.
+
     Raises SubscriptionNotFoundError, PriceNotSoldError, QuantityError, QuantityInUseError,
     CurrencyMismatchError, NothingToChangeError, SubscriptionStateError, OtherSellerError and
     ConnectError (where money is split by the CONNECT hook), PaymentDeclinedError (then
@@ -48,7 +51,10 @@ def change_plan(
     and other StripeErrors. https://docs.stripe.com/api/subscriptions/update
     """
     row = own_subscription(subscriber, subscription=subscription)
-    change = allowed_change(row, price=price, quantity=quantity)
+    try:
+        change = allowed_change(row, price=price, quantity=quantity)
+    except PresentPlanError:
+        return kept(row)
     check_units_in_use(subscriber, change)
     split = split_change(subscriber, change)
     if when == "period_end":
@@ -72,11 +78,25 @@ def change_quantity(
     (`STRIPE_BILLING["USAGE_COUNTERS"]`). Raises as `change_plan` does.
     """
     row = own_subscription(subscriber, subscription=subscription)
-    change = allowed_change(row, quantity=quantity)
+    try:
+        change = allowed_change(row, quantity=quantity)
+    except PresentPlanError:
+        return kept(row)
     check_units_in_use(subscriber, change)
     if when == "period_end":
         return schedule_change(change)
     return _change_now(change, when=when, proration_date=proration_date)
+
+
+def kept(row: Subscription) -> Subscription:
+    """The plan as it is, also after this period: what was scheduled is withdrawn.
+
+    This is also how a change whose second call failed is completed. Raises PresentPlanError, a
+    NothingToChangeError, where nothing is scheduled, and StripeError.
+    """
+    if not withdraw_superseded(row):
+        raise PresentPlanError(_("That is the present plan and quantity."))
+    return row
 
 
 def check_units_in_use(subscriber: Any, change: Change) -> None:
@@ -110,12 +130,24 @@ def _change_now(
     if proration_date is not None and behavior != "none":
         params["proration_date"] = proration_date
     try:
-        return write(change.subscription, {**params, **(split or {})}, intent="change")
+        return _make(change.subscription, {**params, **(split or {})}, intent="change")
     except ActionRequiredError as refusal:
         pending = {**params, "payment_behavior": "pending_if_incomplete"}
         row = settle(change.subscription)
-        row = write(row, pending, intent="change, to be confirmed")
+        row = _make(row, pending, intent="change, to be confirmed")
         return _confirmed(row, refusal)
+
+
+def _make(row: Subscription, params: dict[str, Any], *, intent: str) -> Subscription:
+    """Make a change, and only then withdraw what was scheduled before.
+
+    A declined card then leaves the schedule as it was; and when the second call fails, both wishes
+    are still at Stripe, and asking again for the same withdraws the older one (see `kept`).
+    """
+    answer = send(row, params, intent=intent)
+    row = take(row, answer)
+    withdraw_superseded(row, answer.data)
+    return row
 
 
 def _confirmed(row: Subscription, refusal: ActionRequiredError) -> Subscription:

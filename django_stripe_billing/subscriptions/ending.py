@@ -7,12 +7,19 @@ from typing import Any, Literal
 from django.utils.translation import gettext as _
 
 from ..dunning import pay_invoice
-from ..exceptions import NothingToChangeError, SubscriptionStateError
+from ..exceptions import (
+    NothingToChangeError,
+    StripeError,
+    StripeUnavailableError,
+    SubscriptionNotFoundError,
+    SubscriptionStateError,
+)
 from ..models import Invoice, Subscription
 from ..rules.json_values import identifier, mapping, text
-from ..sync import sync_invoice
+from ..sync import Cause, sync_invoice
 from .finding import check_state, own_subscription
-from .scheduling import withdraw_schedule
+from .phases import later_phases
+from .schedules import end_with_period, release_schedule, schedule_of
 from .writing import cause_of, fresh, read, settle, write
 
 FEEDBACK = (
@@ -57,15 +64,43 @@ def cancel(
         return write(row, params, intent="end", is_deletion=True)
     if row.is_ending:
         raise NothingToChangeError(_("The subscription is set to end already."))
-    release_schedule(row)
-    return write(row, {"cancel_at_period_end": True, **params}, intent="cancel")
+    return end_at_period_end(row, params)
+
+
+def end_at_period_end(
+    row: Subscription, params: dict[str, Any], *, cause: Cause | None = None
+) -> Subscription:
+    """Let the paid period run out, and withdraw what was scheduled, in one call at Stripe.
+
+    A subscription that a schedule manages is ended by the schedule alone; then `params`, its
+    `cancellation_details`, are noted before, for they end nothing by themselves.
+    """
+    data = read(row)
+    schedule = schedule_of(row, data)
+    if schedule is None:
+        return write(row, {"cancel_at_period_end": True, **params}, intent="cancel", cause=cause)
+    if params:
+        row = _note(row, params, cause=cause)
+    end_with_period(row, data, schedule, cause=cause)
+    return settle(row, cause=cause)
+
+
+def _note(row: Subscription, params: dict[str, Any], *, cause: Cause | None) -> Subscription:
+    """Why somebody leaves, which keeps nobody from leaving where Stripe refuses it."""
+    try:
+        return write(row, params, intent="cancel", cause=cause)
+    except (StripeUnavailableError, SubscriptionNotFoundError):
+        raise
+    except StripeError:
+        return fresh(row)
 
 
 def resume(subscriber: Any, *, subscription: str = "") -> Subscription:
     """Take a coming end back, however it is marked, or go on with a paused subscription.
 
-    Raises SubscriptionNotFoundError, NothingToChangeError where it neither ends nor is paused,
-    PaymentDeclinedError, ActionRequiredError and other StripeErrors.
+    Where a schedule was to end it, the schedule is released. Raises SubscriptionNotFoundError,
+    NothingToChangeError where it neither ends nor is paused, PaymentDeclinedError,
+    ActionRequiredError and other StripeErrors.
     """
     row = own_subscription(subscriber, subscription=subscription)
     if row.status == "paused":
@@ -74,6 +109,10 @@ def resume(subscriber: Any, *, subscription: str = "") -> Subscription:
         raise NothingToChangeError(_("The subscription goes on already."))
     if row.cancel_at_period_end:
         return write(row, {"cancel_at_period_end": False}, intent="resume")
+    schedule_id = identifier(read(row).get("schedule"))
+    if schedule_id:
+        release_schedule(row, schedule_id)
+        return settle(row)
     return write(row, {"cancel_at": ""}, intent="resume")
 
 
@@ -81,7 +120,8 @@ def pause(subscriber: Any, *, subscription: str = "") -> Subscription:
     """Suspend the subscription: no access, no invoices and no new periods until it is resumed.
 
     For subscriptions with Stripe's flexible billing mode, its default. Raises
-    SubscriptionStateError where it can't be paused. https://docs.stripe.com/api/subscriptions/pause
+    SubscriptionStateError where it can't be paused, also while a change is scheduled, which Stripe
+    would have to forget first. https://docs.stripe.com/api/subscriptions/pause
     """
     row = own_subscription(subscriber, subscription=subscription)
     check_state(row, frozenset({"active", "trialing"}))
@@ -91,7 +131,13 @@ def pause(subscriber: Any, *, subscription: str = "") -> Subscription:
             _("This subscription is of an older kind, which can't be paused."),
             status=row.status,
         )
-    release_schedule(row, data)
+    schedule = schedule_of(row, data)
+    if schedule is not None:
+        if later_phases(schedule):
+            raise SubscriptionStateError(
+                _("A change is planned: take it back first."), status=row.status
+            )
+        release_schedule(row, identifier(schedule), keeps_end=True)
     return write(row, {"type": "subscription"}, intent="pause", action="pause")
 
 
@@ -125,10 +171,3 @@ def _pay_open_invoice(row: Subscription, data: dict[str, Any]) -> Subscription:
     if invoice.status == "open":
         pay_invoice(invoice, cause=cause)
     return fresh(row)
-
-
-def release_schedule(row: Subscription, data: dict[str, Any] | None = None) -> None:
-    """A scheduled change would stand in the way of the end: it is taken back with it."""
-    schedule_id = identifier((data or read(row)).get("schedule"))
-    if schedule_id:
-        withdraw_schedule(row, schedule_id)

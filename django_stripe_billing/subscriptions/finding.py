@@ -22,6 +22,10 @@ CHANGEABLE = frozenset({"active", "trialing"})
 """Statuses in which plan and quantity may be changed: what is unpaid is paid first."""
 
 
+class PresentPlanError(NothingToChangeError):
+    """What is wanted is what the subscription is now."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """A change that the catalog allows."""
@@ -115,7 +119,7 @@ def allowed_change(
         raise NothingToChangeError(_("That is bought once; it is no plan to change to."))
     number = check_quantity(wanted, item.quantity if quantity is None else quantity)
     if (wanted.stripe_id, number) == (item.price_id, item.quantity):
-        raise NothingToChangeError(_("That is the present plan and quantity."))
+        raise PresentPlanError(_("That is the present plan and quantity."))
     return Change(subscription=subscription, item=item, price=wanted, quantity=number)
 
 

@@ -16,8 +16,8 @@ from ..exceptions import PreviewExpiredError
 from ..models import Subscription
 from ..rules.json_values import flag, integer, mapping, objects, text
 from ..stripe_api import request
-from .changing import When, change_plan, check_units_in_use
-from .finding import Change, allowed_change, own_subscription, plan_item
+from .changing import When, change_plan, check_units_in_use, kept
+from .finding import Change, PresentPlanError, allowed_change, own_subscription, plan_item
 from .splitting import split_change
 from .writing import failures_settled
 
@@ -41,16 +41,19 @@ class ChangePreview:
     """What a change costs."""
 
     lines: tuple[PreviewLine, ...]
+    """Of the invoice that the change makes at once; in a trial that goes on, of the first one."""
     total: int
-    """Minor units; negative: kept as credit for the next invoices."""
+    """Theirs, in minor units; negative: kept as credit for the next invoices."""
     amount_due: int
-    """What is charged at once, in minor units, after credit."""
+    """What is charged at once, in minor units, after credit; 0 in a trial that goes on."""
     currency: str
     renewal_amount: int | None
     """What the new plan costs each period, in minor units, before discounts and tax."""
     renews_at: datetime | None
-    proration_date: int
-    """Unix seconds: the moment from which the rest of the period is counted."""
+    proration_date: int | None
+    """Unix seconds: the moment from which the rest of the period is counted; None: none is."""
+    is_due_later: bool
+    """The trial goes on: what is shown is charged when it ends, at `renews_at`."""
     price: str
     """Lookup key, or Stripe id."""
     price_id: str
@@ -76,9 +79,7 @@ def preview_change(
     }
     with failures_settled(row):
         answer = request("post", "/v1/invoices/create_preview", params, account=row.account)
-    details = mapping(mapping(answer.data.get("parent")).get("subscription_details"))
-    moment = integer(details.get("subscription_proration_date")) or answer.interval.high - 1
-    return _preview(change, answer.data, moment, subscriber=subscriber)
+    return _preview(change, answer.data, subscriber=subscriber)
 
 
 def accept_preview(subscriber: Any, token: str, *, when: When = "now") -> Subscription:
@@ -95,7 +96,7 @@ def accept_preview(subscriber: Any, token: str, *, when: When = "now") -> Subscr
     row = own_subscription(subscriber, subscription=str(shown["subscription"]))
     is_theirs = shown["subscriber"] == _name(subscriber)
     if is_theirs and _is_made(row, shown):
-        return row
+        return _completed(row)
     if not is_theirs or row.revision != shown["revision"]:
         raise PreviewExpiredError(_("The subscription has changed meanwhile. Look at it again."))
     return change_plan(
@@ -114,10 +115,20 @@ def _is_made(row: Subscription, shown: dict[str, Any]) -> bool:
     return (item.price_id, item.quantity) == (shown["price"], shown["quantity"])
 
 
-def _preview(
-    change: Change, invoice: dict[str, Any], moment: int, *, subscriber: Any
-) -> ChangePreview:
+def _completed(row: Subscription) -> Subscription:
+    """An older change that is still scheduled goes, should that have failed the first time."""
+    try:
+        return kept(row)
+    except PresentPlanError:
+        return row
+
+
+def _preview(change: Change, invoice: dict[str, Any], *, subscriber: Any) -> ChangePreview:
+    """In a trial that goes on, Stripe shows the invoice of its end, and charges nothing before."""
     row = change.subscription
+    is_due_later = row.status == "trialing" and not change.ends_trial
+    details = mapping(mapping(invoice.get("parent")).get("subscription_details"))
+    moment = None if is_due_later else integer(details.get("subscription_proration_date"))
     end = change.item.current_period_end_at
     token = signing.dumps(
         {
@@ -134,11 +145,12 @@ def _preview(
     return ChangePreview(
         lines=tuple(_line(line) for line in objects(invoice.get("lines"))),
         total=integer(invoice.get("total")) or 0,
-        amount_due=integer(invoice.get("amount_due")) or 0,
+        amount_due=0 if is_due_later else integer(invoice.get("amount_due")) or 0,
         currency=text(invoice.get("currency"), longest=3),
         renewal_amount=None if amount is None else amount * change.quantity,
         renews_at=end.astimezone(UTC) if end else None,
         proration_date=moment,
+        is_due_later=is_due_later,
         price=change.price.lookup_key or change.price.stripe_id,
         price_id=change.price.stripe_id,
         quantity=change.quantity,

@@ -1,111 +1,107 @@
-"""Changes at the end of the paid period: a subscription schedule of two phases.
-
-https://docs.stripe.com/billing/subscriptions/subscription-schedules
-"""
+"""Changes at the end of the paid period: a subscription schedule of two phases."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 from django.utils.translation import gettext as _
 
-from ..exceptions import NothingToChangeError, StripeError, SubscriptionStateError
+from ..exceptions import (
+    NothingToChangeError,
+    StripeError,
+    StripeUnavailableError,
+    SubscriptionStateError,
+)
 from ..models import Subscription
-from ..rules.json_values import identifier, integer, mapping, objects
-from ..stripe_api import request
+from ..rules.json_values import JSONObject, identifier, integer, objects
 from .finding import Change, own_subscription
-from .splitting import SplitChange, held_split
-from .writing import failures_settled, key_of, read, settle
+from .phases import Params, items_of, later_phases, present_phase, same_again, terms_of
+from .schedules import Schedule, open_schedule, release_schedule, schedule_of, set_phases
+from .splitting import NAMES, SplitChange
+from .writing import failures_settled, read, settle
 
 
 def schedule_change(change: Change, split: SplitChange | None = None) -> Subscription:
-    """Let the change happen when the paid period is over.
+    """Let the change happen when the paid period is over; it replaces what was scheduled before.
 
     Without a split for the new plan, it is split as it is now. Raises SubscriptionStateError where
     the subscription ends then, SubscriptionNotFoundError where it has ended and nobody told us, and
-    StripeError.
+    StripeError: what Stripe refuses leaves everything as it was.
     """
-    row = change.subscription
-    with failures_settled(row):
-        _schedule(change, split)
-    return settle(row)
-
-
-def _schedule(change: Change, split: SplitChange | None) -> None:
     row = change.subscription
     if row.is_ending:
         raise SubscriptionStateError(
             _("The subscription is set to end: take that back first."), status=row.status
         )
-    schedule = _open_schedule(row)
-    present = _present_phase(schedule)
-    start, end = integer(present.get("start_date")), integer(present.get("end_date"))
-    if start is None or end is None:
-        raise StripeError(f"Stripe's schedule of {row.stripe_id} has no phase that runs.")
-    items = [
-        {"price": identifier(item.get("price")), "quantity": item.get("quantity")}
-        for item in objects(present.get("items"))
-    ]
+    with failures_settled(row):
+        schedule, is_new = open_schedule(row)
+        try:
+            phases = _phases(change, split, schedule)
+            set_phases(row, schedule, phases, end_behavior="release")
+        except StripeUnavailableError:  # it may be done: whoever tries again finds the schedule
+            raise
+        except StripeError:
+            if is_new:
+                with suppress(StripeError):  # the first refusal says more
+                    release_schedule(row, identifier(schedule))
+            raise
+    return settle(row)
+
+
+def _phases(change: Change, split: SplitChange | None, schedule: Schedule) -> list[Params]:
+    """The present phase as it is, and then the same with the change."""
+    present = present_phase(schedule)
+    now = same_again(present)
+    if "start_date" not in now or "end_date" not in now:
+        raise StripeError(f"The schedule of {change.subscription.stripe_id} has no running phase.")
     after = [
-        {"price": change.price.stripe_id, "quantity": change.quantity}
-        if item["price"] == change.item.price_id
+        {**item, "price": change.price.stripe_id, "quantity": change.quantity}
+        if item.get("price") == change.item.price_id
         else item
-        for item in items
+        for item in items_of(present)
     ]
-    held = held_split(present)
-    phases: list[dict[str, Any]] = [
-        {
-            "items": _known(items),
-            "start_date": start,
-            "end_date": end,
-            **_kept(present),
-            **held,
+    terms = terms_of(present)
+    if split is not None:
+        terms = {name: value for name, value in terms.items() if name not in NAMES}
+        terms |= split.wanted
+    then = {
+        **terms,
+        "items": after,
+        "duration": {
+            "interval": change.price.interval,
+            "interval_count": change.price.interval_count,
         },
-        {
-            **(held if split is None else split.wanted),
-            "items": _known(after),
-            "discounts": _discounts(present),
-            "duration": {
-                "interval": change.price.interval,
-                "interval_count": change.price.interval_count,
-            },
-            "proration_behavior": "none",
-        },
-    ]
-    params = {"end_behavior": "release", "phases": phases, "proration_behavior": "none"}
-    request(
-        "post",
-        _path(identifier(schedule)),
-        params,
-        account=row.account,
-        idempotency_key=key_of(row, "schedule", params),
-    )
+        "proration_behavior": "none",
+    }
+    return [now, then]
 
 
 def withdraw_scheduled_change(subscriber: Any, *, subscription: str = "") -> Subscription:
     """Take back a change that was to happen at the end of the period. Raises NothingToChangeError
     where there is none, and StripeError."""
     row = own_subscription(subscriber, subscription=subscription)
-    schedule_id = identifier(read(row).get("schedule"))
-    if not schedule_id:
+    data = read(row)
+    schedule_id = identifier(data.get("schedule"))
+    if not schedule_id or row.is_ending:  # a schedule that ends it is taken back by `resume`
         raise NothingToChangeError(_("No change is scheduled."))
-    withdraw_schedule(row, schedule_id)
+    release_schedule(row, schedule_id)
     return settle(row)
 
 
-def withdraw_schedule(row: Subscription, schedule_id: str) -> None:
-    """Release a schedule: the subscription goes on as it is. Raises StripeError."""
-    with failures_settled(row):
-        request(
-            "post",
-            f"{_path(schedule_id)}/release",
-            account=row.account,
-            idempotency_key=key_of(row, "release", {"schedule": schedule_id}),
-        )
+def withdraw_superseded(row: Subscription, data: JSONObject | None = None) -> bool:
+    """Withdraw the changes that are still to come, for a newer wish; whether there were any.
+
+    An end that is set stays, so that nothing of what is stored here changes. `data` is the
+    subscription at Stripe, read if not given. Raises StripeError.
+    """
+    schedule = schedule_of(row, data)
+    if schedule is None or not later_phases(schedule):
+        return False
+    release_schedule(row, identifier(schedule), keeps_end=True)
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,68 +119,12 @@ def scheduled_change(subscription: Subscription) -> ScheduledChange | None:
 
     Raises StripeError.
     """
-    schedule_id = identifier(read(subscription).get("schedule"))
-    if not schedule_id:
-        return None
-    schedule = request("get", _path(schedule_id), account=subscription.account).data
-    running = integer(mapping(schedule.get("current_phase")).get("end_date")) or 0
-    for phase in objects(schedule.get("phases")):
-        start = integer(phase.get("start_date")) or 0
-        for item in objects(phase.get("items")) if 0 < running <= start else ():
+    schedule = schedule_of(subscription)
+    for phase in later_phases(schedule or {}):
+        for item in objects(phase.get("items")):
             return ScheduledChange(
                 price_id=identifier(item.get("price")),
                 quantity=integer(item.get("quantity")),
-                at=datetime.fromtimestamp(start, UTC),
+                at=datetime.fromtimestamp(integer(phase.get("start_date")) or 0, UTC),
             )
     return None
-
-
-def _present_phase(schedule: dict[str, Any]) -> Mapping[str, Any]:
-    """The phase that runs: past ones stay in the list."""
-    start = mapping(schedule.get("current_phase")).get("start_date")
-    phases = objects(schedule.get("phases"))
-    return mapping(next((phase for phase in phases if phase.get("start_date") == start), {}))
-
-
-def _kept(phase: Mapping[str, Any]) -> dict[str, Any]:
-    """What a phase would lose if it were not sent again."""
-    trial_end = integer(phase.get("trial_end"))
-    return {
-        "discounts": _discounts(phase),
-        **({} if trial_end is None else {"trial_end": trial_end}),
-    }
-
-
-def _discounts(phase: Mapping[str, Any]) -> list[dict[str, str]] | str:
-    """A phase's discounts as Stripe takes them; '' for none, or the customer's would be taken."""
-    found = []
-    for discount in objects(phase.get("discounts")):
-        for name in ("discount", "promotion_code", "coupon"):
-            if value := identifier(discount.get(name)):
-                found.append({name: value})
-                break
-    return found or ""
-
-
-def _open_schedule(row: Subscription) -> dict[str, Any]:
-    """The subscription's schedule, made from it where there is none."""
-    schedule_id = identifier(read(row).get("schedule"))
-    if schedule_id:
-        return request("get", _path(schedule_id), account=row.account).data
-    params = {"from_subscription": row.stripe_id}
-    return request(
-        "post",
-        "/v1/subscription_schedules",
-        params,
-        account=row.account,
-        idempotency_key=key_of(row, "schedule", params),
-    ).data
-
-
-def _path(schedule_id: str) -> str:
-    return f"/v1/subscription_schedules/{quote(schedule_id, safe='')}"
-
-
-def _known(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Items without a quantity are sent without one."""
-    return [{key: value for key, value in item.items() if value is not None} for item in items]

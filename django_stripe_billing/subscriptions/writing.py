@@ -65,22 +65,36 @@ def write(
     nobody told us, PaymentDeclinedError, ActionRequiredError and other StripeErrors. After an error
     the subscription is read again, so that the row says what came of it.
     """
+    answer = send(
+        subscription, params, intent=intent, action=action, is_deletion=is_deletion, cause=cause
+    )
+    return take(subscription, answer, cause=cause)
+
+
+def send(
+    subscription: Subscription,
+    params: dict[str, Any],
+    *,
+    intent: str,
+    action: str = "",
+    is_deletion: bool = False,
+    cause: Cause | None = None,
+) -> Answer:
+    """The call of `write`, whose answer is not applied yet. Raises the same."""
     path = path_of(subscription, action)
     try:
         with failures_settled(subscription, cause=cause):
             if is_deletion:
-                answer = request("delete", path, params, account=subscription.account)
-            else:
-                answer = request(
-                    "post",
-                    path,
-                    params,
-                    account=subscription.account,
-                    idempotency_key=key_of(subscription, intent, params),
-                )
+                return request("delete", path, params, account=subscription.account)
+            return request(
+                "post",
+                path,
+                params,
+                account=subscription.account,
+                idempotency_key=key_of(subscription, intent, params),
+            )
     except StripeError as error:
         raise declined(error) from None
-    return take(subscription, answer, cause=cause)
 
 
 @contextmanager

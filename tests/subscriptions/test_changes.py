@@ -133,11 +133,14 @@ def test_a_scheduled_change_can_be_taken_back(shop, row, stripe_sandbox, subscri
 def test_what_can_not_be_is_one_clear_error_and_no_call(
     row, stripe_sandbox, subscriber, change, error
 ):
+    """But for one: whether something else is scheduled, which the present plan would withdraw."""
     asked = len(stripe_sandbox.engine.requests)
     with pytest.raises(error) as refusal:
         change_plan(subscriber, **change)
     assert str(refusal.value)
-    assert len(stripe_sandbox.engine.requests) == asked
+    calls = stripe_sandbox.engine.requests[asked:]
+    looks = [("GET", f"/v1/subscriptions/{row.stripe_id}")]
+    assert calls == (looks if error is NothingToChangeError else [])
 
 
 def test_a_subscription_keeps_its_currency(shop, row, subscriber):

@@ -110,14 +110,14 @@ def test_three_years_of_a_customer(life, shop, subscriber, arrive):
     life.told()
     assert life.has(seats=15, until=years_after(anchor, 2) + LEEWAY, export=True)
 
-    # From the next year on two units will do
+    # From the next year on two units will do, and another card shall pay
     life.pass_time(days=200)
+    life.use_card("pm_card_chargeCustomerFail")
     change_quantity(subscriber, 2, when="period_end")
     life.told()
     assert life.has(seats=15, until=years_after(anchor, 2) + LEEWAY, export=True)
 
-    # The card fails at the second renewal: a week of grace, and then the clock ends it
-    life.use_card("pm_card_chargeCustomerFail")
+    # It fails at the second renewal: a week of grace, and then the clock ends it
     life.pass_time(to=years_after(anchor, 2) + timedelta(hours=2))
     life.told()
     assert life.subscription["status"] == "past_due"

@@ -8,7 +8,7 @@ from ..discounts import Line, discount_amounts
 from ..errors import SandboxError
 from ..routes import Call
 from ..state import StripeObject
-from . import discounts, prices
+from . import discounts, prices, subscription_items
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -28,6 +28,8 @@ def read(call: Call, mode: str) -> list[StripeObject]:
         )
     if len(given) > MOST_LINES[mode]:
         raise SandboxError(f"There are at most {MOST_LINES[mode]} line items.", param="line_items")
+    data = call.params.get("subscription_data") or {}
+    subscription_items.check_taxes(data, name="default_tax_rates", at="subscription_data")
     lines = [_line(call, entry, at=f"line_items[{n}]") for n, entry in enumerate(given)]
     recurs = any(line["price"]["type"] == "recurring" for line in lines)
     if recurs is not (mode == "subscription"):
@@ -56,6 +58,7 @@ def _line(call: Call, entry: dict[str, Any], *, at: str) -> StripeObject:
         )
     if quantity is not None:
         _check_quantity(quantity, param=f"{at}[quantity]")
+    subscription_items.check_taxes(entry, name="tax_rates", at=at)
     adjustable = entry.get("adjustable_quantity")
     return line_item(engine, price, quantity, adjustable=_bounds(adjustable))
 

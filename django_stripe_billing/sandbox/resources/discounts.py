@@ -177,8 +177,14 @@ def read_for_subscription(
         customer_id=subscription["customer"],
         currency=subscription["currency"],
         amount=sum(amounts.of(item["price"], item["quantity"]) for item in items),
-        held=subscription["discounts"],
+        held=[*subscription["discounts"], *_of_customer(engine, subscription)],
     )
+
+
+def _of_customer(engine: Engine, subscription: StripeObject) -> list[str]:
+    """A subscription may take over its customer's discount, which it would displace."""
+    discount = engine.state.objects[subscription["customer"]]["discount"]
+    return [] if discount is None else [discount["id"]]
 
 
 def set_on_subscription(engine: Engine, subscription: StripeObject, given: Any) -> None:
@@ -189,8 +195,21 @@ def set_on_subscription(engine: Engine, subscription: StripeObject, given: Any) 
             end(engine, engine.state.objects[discount_id])
     owner = {"customer_id": subscription["customer"], "subscription_id": subscription["id"]}
     subscription["discounts"] = [
-        entry if isinstance(entry, str) else add(engine, entry, **owner)["id"] for entry in found
+        entry
+        if isinstance(entry, str) and entry in subscription["discounts"]
+        else add(engine, _source_of(engine, entry), **owner)["id"]
+        for entry in found
     ]
+
+
+def _source_of(engine: Engine, entry: str | Source) -> Source:
+    """What a new discount comes from; a customer's is taken over with the coupon it has."""
+    if not isinstance(entry, str):
+        return entry
+    held = engine.state.objects[entry]
+    coupon_id = held["source"]["coupon"]
+    coupon = engine.state.get("coupon", coupon_id, param="discounts", status=400)
+    return coupon, engine.state.objects.get(held["promotion_code"] or "")
 
 
 def set_on_customer(engine: Engine, customer: StripeObject, given: str) -> None:

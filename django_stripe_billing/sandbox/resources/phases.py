@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..state import StripeObject
-from . import plan_changes, splits, subscription_items, subscription_schedule_object
+from . import (
+    phase_terms,
+    plan_changes,
+    splits,
+    subscription_items,
+    subscription_schedule_object,
+)
 from .subscription_endings import UPDATED
 
 if TYPE_CHECKING:
@@ -54,7 +60,7 @@ def proceed(engine: Engine, subscription: StripeObject) -> None:
         engine.emit("subscription_schedule.completed", schedule)
         release(engine, subscription, schedule, keeps_end=True)
         return
-    enter(engine, subscription, phase)
+    enter(engine, subscription, phase, schedule)
     with engine.changing(schedule, "subscription_schedule.updated"):
         schedule["current_phase"] = {
             "end_date": phase["end_date"],
@@ -79,9 +85,12 @@ def take_over(subscription: StripeObject, schedule: StripeObject, *, now: int) -
             for item in subscription["items"]["data"]
         ]
         splits.take(phase, subscription)
+        phase.update(phase_terms.of_subscription(subscription))
 
 
-def enter(engine: Engine, subscription: StripeObject, phase: dict[str, Any]) -> None:
+def enter(
+    engine: Engine, subscription: StripeObject, phase: dict[str, Any], schedule: StripeObject
+) -> None:
     """Change the subscription to what a phase says; at a period's end without prorations."""
     params: dict[str, Any] = {
         "items": _changes(subscription, phase),
@@ -95,9 +104,17 @@ def enter(engine: Engine, subscription: StripeObject, phase: dict[str, Any]) -> 
         else:
             wanted = plan_changes.plan(engine, subscription, params)
             plan_changes.apply(engine, subscription, wanted)
-        splits.take(subscription, phase)
+        take_terms(engine, subscription, phase, schedule)
         if phase["metadata"]:
             subscription["metadata"] = {**subscription["metadata"], **phase["metadata"]}
+
+
+def take_terms(
+    engine: Engine, subscription: StripeObject, phase: dict[str, Any], schedule: StripeObject
+) -> None:
+    """What a phase says besides its items."""
+    splits.take(subscription, phase)
+    phase_terms.take(engine, subscription, phase, schedule["default_settings"])
 
 
 def _is_renewed(subscription: StripeObject, moment: int) -> bool:
@@ -134,9 +151,11 @@ def _changes(subscription: StripeObject, phase: dict[str, Any]) -> list[dict[str
     changes: list[dict[str, Any]] = []
     for same, entry in pairs:
         item = same or (held.pop(0) if held else None)
-        change = {"price": entry["price"]}
+        change: dict[str, Any] = {"price": entry["price"]}
         if entry.get("quantity") is not None:
             change["quantity"] = entry["quantity"]
+        if entry["metadata"]:
+            change["metadata"] = entry["metadata"]
         changes.append(change if item is None else {"id": item["id"], **change})
     return changes + [{"id": item["id"], "deleted": True} for item in held]
 

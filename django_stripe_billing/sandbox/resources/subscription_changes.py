@@ -67,9 +67,9 @@ def change(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
         if "items" in params or wanted.starts_anew:
             waits = behavior == "default_incomplete"
             plan_changes.apply(engine, subscription, wanted, waits_for_payment=waits)
-            schedule = engine.state.objects.get(subscription["schedule"] or "")
-            if schedule is not None:
-                phases.take_over(subscription, schedule, now=engine.now)
+        schedule = engine.state.objects.get(subscription["schedule"] or "")
+        if schedule is not None:
+            phases.take_over(subscription, schedule, now=engine.now)
         _take_end(engine, subscription, params, moment)
     _take_trial_end(engine, subscription, params)
     if subscription["status"] not in TERMINAL:
@@ -97,6 +97,7 @@ def _check(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
             f" `{subscription['schedule']}`, and updating any cancelation behavior directly is not"
             " allowed. Please update the schedule instead."
         )
+    subscription_items.check_taxes(params, name="default_tax_rates")
     splits.check(engine, {**{name: subscription[name] for name in splits.NAMES}, **params})
     trial_end = params.get("trial_end")
     if isinstance(trial_end, int) and trial_end <= engine.now:

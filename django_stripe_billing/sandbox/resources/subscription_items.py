@@ -18,6 +18,7 @@ MOST = 20
 
 def build(engine: Engine, given: dict[str, Any], *, subscription_id: str, at: str) -> StripeObject:
     """A new item; its period is set by `start_period`."""
+    check(given, at=at)
     price = _price(engine, given, at=at)
     return {
         "id": engine.state.new_id("si_"),
@@ -36,6 +37,22 @@ def build(engine: Engine, given: dict[str, Any], *, subscription_id: str, at: st
         "subscription": subscription_id,
         "tax_rates": [],
     }
+
+
+def check(given: dict[str, Any], *, at: str) -> None:
+    """Refuse what the sandbox does not work out. Raises SandboxError."""
+    if given.get("discounts"):
+        raise SandboxError(
+            "The sandbox discounts subscriptions as a whole, and not single items.",
+            param=f"{at}[discounts]",
+        )
+    check_taxes(given, name="tax_rates", at=at)
+
+
+def check_taxes(given: dict[str, Any], *, name: str, at: str = "") -> None:
+    """There are no tax rates in the sandbox. Raises SandboxError."""
+    for rate in given.get(name) or []:
+        raise missing("tax rate", rate, param=f"{at}[{name}]" if at else name, status=400)
 
 
 def _price(engine: Engine, given: dict[str, Any], *, at: str) -> StripeObject:
@@ -123,6 +140,7 @@ def change(
 
 
 def _change_one(engine: Engine, item: StripeObject, entry: dict[str, Any], *, at: str) -> bool:
+    check(entry, at=at)
     interval_changed = False
     if entry.get("price") or entry.get("plan"):
         price = _price(engine, entry, at=at)

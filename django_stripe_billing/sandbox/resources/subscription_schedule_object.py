@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError
 from ..periods import add_intervals
 from ..state import StripeObject
-from . import prices, splits
+from . import phase_terms, prices, splits, subscription_items
 from .metadata import merged
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def _phase(engine: Engine, entry: dict[str, Any], *, start: int, at: str) -> Str
         billing_cycle_anchor=entry.get("billing_cycle_anchor"),
         metadata=merged({}, entry.get("metadata") or {}),
         split=entry,
+        terms=phase_terms.read(engine, entry, at=at),
     )
 
 
@@ -119,6 +120,7 @@ def _item(engine: Engine, entry: dict[str, Any], *, at: str) -> StripeObject:
         raise SandboxError(
             f"The price specified must be active and recurring: {price_id}", param=f"{at}[price]"
         )
+    subscription_items.check(entry, at=at)
     return item(price, entry.get("quantity", 1), metadata=entry.get("metadata") or {})
 
 
@@ -145,22 +147,17 @@ def phase(
     billing_cycle_anchor: str | None = None,
     metadata: dict[str, str] | None = None,
     split: dict[str, Any] | None = None,
+    terms: dict[str, Any] | None = None,
 ) -> StripeObject:
-    """A phase; `split` is what it says of fee, seller and destination."""
+    """A phase; `split` is what it says of fee, seller and destination, `terms` see there."""
     held = split or {}
     return {
         "add_invoice_items": [],
         "application_fee_percent": held.get("application_fee_percent"),
         "billing_cycle_anchor": billing_cycle_anchor,
         "billing_thresholds": None,
-        "collection_method": None,
         "currency": currency,
-        "default_payment_method": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
         "end_date": end,
-        "invoice_settings": None,
         "items": items,
         "metadata": metadata or {},
         "on_behalf_of": held.get("on_behalf_of"),
@@ -168,4 +165,5 @@ def phase(
         "start_date": start,
         "transfer_data": splits.shown(held.get("transfer_data")),
         "trial_end": None,
+        **(terms or phase_terms.NONE),
     }

@@ -13,7 +13,14 @@ from ..lists import created_in, equal, is_shown, paginate
 from ..periods import DAY
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import lifecycle, phases, splits, subscription_schedule_object, subscriptions
+from . import (
+    lifecycle,
+    phase_terms,
+    phases,
+    splits,
+    subscription_schedule_object,
+    subscriptions,
+)
 from .metadata import take
 from .subscription_endings import TERMINAL, UPDATED, end
 
@@ -82,6 +89,7 @@ def _start(engine: Engine, schedule: StripeObject) -> None:
         },
         is_scheduled=True,
     )
+    phase_terms.take(engine, subscription, first, schedule["default_settings"])
     _attach(engine, schedule, subscription, first)
 
 
@@ -135,9 +143,11 @@ def _from_subscription(call: Call) -> StripeObject:
         start=min(item["current_period_start"] for item in items),
         end=subscription["cancel_at"] or min(item["current_period_end"] for item in items),
         split=subscription,
+        terms=phase_terms.of_subscription(subscription),
     )
     schedule = subscription_schedule_object.build(engine, subscription["customer"], [phase], params)
     schedule["billing_mode"] = dict(subscription["billing_mode"])
+    schedule["default_settings"] |= phase_terms.defaults_of(subscription)
     if subscription["cancel_at"]:
         schedule["end_behavior"] = "cancel"
     _attach(engine, schedule, subscription, phase)
@@ -182,10 +192,10 @@ def _follow(engine: Engine, schedule: StripeObject, proration_behavior: str | No
     held = {(item["price"]["id"], item["quantity"]) for item in subscription["items"]["data"]}
     if held != {(item["price"], item["quantity"]) for item in phase["items"]}:
         behavior = proration_behavior or phase["proration_behavior"]
-        phases.enter(engine, subscription, {**phase, "proration_behavior": behavior})
+        phases.enter(engine, subscription, {**phase, "proration_behavior": behavior}, schedule)
     else:
         with engine.changing(subscription, UPDATED):
-            splits.take(subscription, phase)
+            phases.take_terms(engine, subscription, phase, schedule)
     _plan_end(engine, schedule, subscription)
     lifecycle.schedule(engine, subscription)
 

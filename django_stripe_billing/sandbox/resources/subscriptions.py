@@ -170,6 +170,7 @@ def _check(engine: Engine, params: dict[str, Any], customer_id: str) -> None:
         raise SandboxError(
             f"A subscription has at most {subscription_items.MOST} items.", param="items"
         )
+    subscription_items.check_taxes(params, name="default_tax_rates")
     splits.check(engine, params)
     if "trial_period_days" in params and "trial_end" in params:
         raise SandboxError("You may only specify one of trial_end and trial_period_days.")
