@@ -424,7 +424,8 @@ class Migration(migrations.Migration):
                 ('collection_method', models.CharField(blank=True, default='', max_length=64, verbose_name='collection method')),
                 ('latest_invoice_id', models.CharField(blank=True, default='', max_length=255, verbose_name='latest invoice')),
                 ('test_clock_id', models.CharField(blank=True, default='', max_length=255, verbose_name='test clock')),
-                ('is_trial_refused', models.BooleanField(default=False, help_text='Its card had a trial before: it grants nothing until it is paid for.', verbose_name='trial refused')),
+                ('trial_end_told_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('is_trial_refused', models.BooleanField(default=False, help_text='Its card or e-mail address had a trial before: it grants nothing until it is paid for.', verbose_name='trial refused')),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='subscriptions', to='stripe_billing.customer', verbose_name='customer')),
             ],
             options={
@@ -537,13 +538,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='KnownCard',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('value', models.CharField(help_text='A keyed hash.', max_length=64, verbose_name='value')),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='known_cards', to='stripe_billing.customer', verbose_name='customer')),
+            ],
+            options={
+                'verbose_name': 'known card',
+                'verbose_name_plural': 'known cards',
+                'ordering': ['-pk'],
+            },
+        ),
+        migrations.CreateModel(
             name='TrialUse',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('account', models.CharField(blank=True, default='', max_length=64, verbose_name='account')),
                 ('kind', models.CharField(choices=[('subscriber', 'subscriber'), ('email', 'e-mail address'), ('card', 'card')], max_length=16, verbose_name='kind')),
                 ('value', models.CharField(help_text="The subscriber's key, else a keyed hash.", max_length=255, verbose_name='value')),
-                ('refused_at', models.DateTimeField(blank=True, help_text='The trial was taken with a card that had one before.', null=True, verbose_name='refused')),
+                ('refused_at', models.DateTimeField(blank=True, help_text='The trial was taken with a card or an address that had one before.', null=True, verbose_name='refused')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='at')),
                 ('checkout_session', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='trial_uses', to='stripe_billing.checkoutsession', verbose_name='checkout session')),
                 ('customer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='trial_uses', to='stripe_billing.customer', verbose_name='customer')),
@@ -654,6 +668,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='subscriptionitem',
             constraint=models.UniqueConstraint(fields=('subscription', 'stripe_id'), name='stripe_billing_item_stripe_id'),
+        ),
+        migrations.AddConstraint(
+            model_name='knowncard',
+            constraint=models.UniqueConstraint(fields=('customer', 'value'), name='stripe_billing_known_card'),
         ),
         migrations.AddConstraint(
             model_name='trialuse',

@@ -12,7 +12,7 @@ from .invoices import Invoice
 from .payments import Payment, PaymentItem
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
 from .subscriptions import Subscription, SubscriptionItem
-from .trials import TrialUse
+from .trials import KnownCard, TrialUse
 from .usage import UsageRecord
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Event",
     "Feature",
     "Invoice",
+    "KnownCard",
     "ManualGrant",
     "Payment",
     "PaymentItem",

@@ -53,7 +53,7 @@ from .subscriptions import (
     recompute_subscriptions,
     revoke_unfounded,
 )
-from .trials import claim_card, claim_trial, close_sessions
+from .trials import claim_card, claim_trial, close_sessions, is_card_taken, read_fingerprints
 
 __all__ = [
     "CatalogTerms",
@@ -84,6 +84,7 @@ __all__ = [
     "fetch_payment_method",
     "forget_payment_method",
     "insert",
+    "is_card_taken",
     "lock_products",
     "mark_missing",
     "mark_payment_missing",
@@ -91,6 +92,7 @@ __all__ = [
     "parse_fetched",
     "payment_pages",
     "read_catalog",
+    "read_fingerprints",
     "read_invoice",
     "read_payment",
     "read_stored",
