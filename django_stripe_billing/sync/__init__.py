@@ -24,6 +24,7 @@ from .fetching import (
 from .grants import add_manual_grant, end_manual_grant, move_manual_grants
 from .insertion import insert
 from .invoice_news import Told
+from .invoice_money import apply_invoice_money
 from .invoices import InvoiceReading, apply_invoice, delete_invoice
 from .locking import lock_products
 from .payment_fetching import (
@@ -68,6 +69,7 @@ __all__ = [
     "apply_customer",
     "apply_feature",
     "apply_invoice",
+    "apply_invoice_money",
     "apply_payment",
     "apply_payment_method",
     "apply_price",
