@@ -541,6 +541,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Meter',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('account', models.CharField(blank=True, default='', max_length=64, verbose_name='account')),
+                ('event_name', models.CharField(max_length=100, verbose_name='event name')),
+                ('stripe_id', models.CharField(blank=True, default='', help_text='mtr_…; empty where Stripe has no such meter.', max_length=255, verbose_name='Stripe id')),
+                ('formula', models.CharField(blank=True, default='', help_text='sum, count or last', max_length=16, verbose_name='formula')),
+                ('read_at', models.DateTimeField(verbose_name='read')),
+            ],
+            options={
+                'verbose_name': 'meter',
+                'verbose_name_plural': 'meters',
+                'ordering': ['event_name'],
+            },
+        ),
+        migrations.CreateModel(
             name='KnownCard',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -579,7 +595,7 @@ class Migration(migrations.Migration):
                 ('value', models.DecimalField(decimal_places=6, max_digits=24, verbose_name='value')),
                 ('at', models.DateTimeField(verbose_name='used')),
                 ('identifier', models.CharField(default=django_stripe_billing.models.usage.new_identifier, max_length=100, unique=True, verbose_name='identifier')),
-                ('state', models.CharField(choices=[('pending', 'to be sent'), ('sent', 'sent'), ('refused', 'refused by Stripe')], db_index=True, default='pending', max_length=16, verbose_name='state')),
+                ('state', models.CharField(choices=[('pending', 'to be sent'), ('sent', 'sent'), ('refused', 'refused by Stripe'), ('unclear', 'may have arrived: to be decided by a person')], db_index=True, default='pending', max_length=16, verbose_name='state')),
                 ('attempts', models.PositiveIntegerField(default=0, verbose_name='attempts')),
                 ('first_tried_at', models.DateTimeField(blank=True, null=True, verbose_name='first tried')),
                 ('is_uncertain', models.BooleanField(default=False, help_text='An attempt was not answered, so Stripe may have counted it.', verbose_name='may have arrived')),
@@ -671,6 +687,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='subscriptionitem',
             constraint=models.UniqueConstraint(fields=('subscription', 'stripe_id'), name='stripe_billing_item_stripe_id'),
+        ),
+        migrations.AddConstraint(
+            model_name='meter',
+            constraint=models.UniqueConstraint(fields=('account', 'event_name'), name='stripe_billing_meter_name'),
         ),
         migrations.AddConstraint(
             model_name='knowncard',

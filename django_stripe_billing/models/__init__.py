@@ -13,7 +13,7 @@ from .payments import Payment, PaymentItem
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
 from .subscriptions import Subscription, SubscriptionItem
 from .trials import KnownCard, TrialUse
-from .usage import UsageRecord
+from .usage import Meter, UsageRecord
 
 __all__ = [
     "CheckoutSession",
@@ -28,6 +28,7 @@ __all__ = [
     "Invoice",
     "KnownCard",
     "ManualGrant",
+    "Meter",
     "Payment",
     "PaymentItem",
     "Price",
