@@ -47,7 +47,11 @@ class UsageRecordAdmin(AskingAdmin):
             raise BillingError(
                 _("Only what Stripe refused is sent again; the rest goes by itself.")
             )
-        values = {"state": UsageRecord.State.PENDING, "error": "", "claimed_until": None}
+        values: dict[str, Any] = {
+            "state": UsageRecord.State.PENDING,
+            "error": "",
+            "claimed_until": None,
+        }
         if row.state == UsageRecord.State.UNCLEAR:  # a person has seen that it did not arrive
             values |= {"is_uncertain": False, "first_tried_at": None}
         UsageRecord.objects.filter(pk=row.pk, state=row.state).update(**values)

@@ -23,9 +23,7 @@ class KnownCard(models.Model):
         verbose_name_plural = _("known cards")
         ordering = ["-pk"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["customer", "value"], name="stripe_billing_known_card"
-            )
+            models.UniqueConstraint(fields=["customer", "value"], name="stripe_billing_known_card")
         ]
 
     def __str__(self) -> str:

@@ -64,11 +64,7 @@ class TrialSweep:
             stripe="a card that had a trial before" if is_taken else "a card",
         )
         [drift] = record(
-            [
-                drift_row(
-                    self._run, difference, object_id=str(customer.stripe_id), customer=customer
-                )
-            ]
+            [drift_row(self._run, difference, object_id=str(customer.stripe_id), customer=customer)]
         )
         if not self._run.is_applying:
             return

@@ -23,8 +23,8 @@ from .fetching import (
 )
 from .grants import add_manual_grant, end_manual_grant, move_manual_grants
 from .insertion import insert
-from .invoice_news import Told
 from .invoice_money import apply_invoice_money
+from .invoice_news import Told
 from .invoices import InvoiceReading, apply_invoice, delete_invoice
 from .locking import lock_products
 from .payment_fetching import (

@@ -61,8 +61,8 @@ def settle_uncertain(records: Sequence[UsageRecord]) -> Judged:
             minute = int(record.at.timestamp()) // MINUTE
             doubtful[record.customer_id, record.meter, minute].append(record)
     verdicts: dict[int, bool | None] = {}
-    for minute in doubtful.values():
-        verdicts |= _judge(minute)
+    for of_a_minute in doubtful.values():
+        verdicts |= _judge(of_a_minute)
     found = list(verdicts.values())
     return Judged(
         unsent=[record for record in records if verdicts.get(record.pk, False) is False],

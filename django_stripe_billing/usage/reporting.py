@@ -94,10 +94,11 @@ def totals(subscriber: Any, *, since: datetime | None = None) -> dict[str, Decim
         last=Subquery(latest[:1]),
         formula=Subquery(formula[:1]),
     )
-    return {row["meter"]: Decimal(row[_BY_FORMULA.get(row["formula"], "sum")]) for row in found}
-
-
-_BY_FORMULA = {"count": "count", "last": "last"}
+    totals: dict[str, Decimal] = {}
+    for row in found:
+        by_formula = {"count": row["count"], "last": row["last"]}
+        totals[row["meter"]] = Decimal(by_formula.get(row["formula"] or "", row["sum"]))
+    return totals
 
 
 def _period_start(subscriber: Any) -> datetime:

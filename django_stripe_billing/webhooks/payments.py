@@ -35,7 +35,8 @@ NOBODYS = Result(
     note="The checkout has no customer, so there is nobody to grant anything to.",
 )
 NOT_OURS = Result(
-    status=Event.Status.IGNORED, note="It is about no payment of a checkout that is known here, and no invoice."
+    status=Event.Status.IGNORED,
+    note="It is about no payment of a checkout that is known here, and no invoice.",
 )
 SETTLED = "checkout.session.async_payment_succeeded"
 

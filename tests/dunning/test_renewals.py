@@ -193,9 +193,7 @@ def test_an_invoice_that_was_paid_meanwhile_is_no_error(shop, payer, subscriber,
     assert dunning_of(subscriber) is None
 
 
-def test_what_an_ended_subscription_owed_is_not_charged(
-    shop, payer, subscriber, clock, break_card
-):
+def test_what_an_ended_subscription_owed_is_not_charged(shop, payer, subscriber, clock, break_card):
     break_card()
     clock.to_renewal(payer.subscription)
     clock.advance(days=20)

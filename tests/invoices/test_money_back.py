@@ -78,7 +78,10 @@ def test_a_dispute_is_told_from_its_begin_to_its_end(
 def test_an_invoice_that_is_not_stored_is_read_first(shop, payer, charge, heard):
     kept = Invoice.objects.get()
     Invoice.objects.create(
-        stripe_id="in_other", customer=payer, status="paid", amount_paid=1,
+        stripe_id="in_other",
+        customer=payer,
+        status="paid",
+        amount_paid=1,
         stripe_created_at=kept.stripe_created_at,
     )
     kept.delete()

@@ -154,7 +154,9 @@ def test_a_card_has_one_trial_whatever_comes_first(
     assert not has_feature(eve.subscriber, "reports")
     assert has_feature(ada.subscriber, "reports")
     assert Subscription.objects.get(stripe_id=refused["id"]).is_trial_refused
-    assert "its card or e-mail address had a trial before" in str(explain(eve.subscriber, "reports"))
+    assert "its card or e-mail address had a trial before" in str(
+        explain(eve.subscriber, "reports")
+    )
     assert eve.get(reverse("stripe_billing:status")).json()["active"] is False
 
 
@@ -276,9 +278,9 @@ class TestKnownBefore:
     def test_a_saved_card_is_kept_as_a_hash(self, shop, ada, save_card):
         save_card(ada)
         [known] = KnownCard.objects.all()
-        [method] = shop.call(
-            "GET", f"/v1/customers/{known.customer.stripe_id}/payment_methods"
-        )["data"]
+        [method] = shop.call("GET", f"/v1/customers/{known.customer.stripe_id}/payment_methods")[
+            "data"
+        ]
         assert method["card"]["fingerprint"] not in known.value
         assert len(known.value) == 64
 
@@ -363,7 +365,7 @@ class TestLostCards:
         assert has_feature(lost.subscriber, "reports")
 
     def test_a_person_repairs_it_alone(self, lost):
-        [drift] = reconcile().drift
+        assert len(reconcile().drift) == 1
         cause = Cause(kind="person", id="1")
         row = Drift.objects.get(kind="trial_card_unknown")
         assert repair_drift(row, cause=cause)
@@ -408,9 +410,7 @@ class TestAddressWrittenLater:
     @pytest.mark.parametrize("seed", range(6))
     def test_it_has_one_trial_whatever_comes_first(self, begin_without, seed):
         ada = begin_without("ada", "same@example.com")
-        eve = begin_without(
-            "eve", " Same@Example.com", shuffle=random.Random(seed), copies=2
-        )
+        eve = begin_without("eve", " Same@Example.com", shuffle=random.Random(seed), copies=2)
         assert has_feature(ada.subscriber, "reports")
         assert not has_feature(eve.subscriber, "reports")
         assert kinds() == ["card", "card", "email", "subscriber", "subscriber"]
@@ -626,9 +626,7 @@ def test_the_coming_end_is_announced_once(shop, stripe_sandbox, ada, begin_trial
     assert told == [(subscription["id"], subscription["trial_end"])]
 
 
-def test_two_events_for_one_change_announce_it_once(
-    shop, stripe_sandbox, ada, begin_trial, told
-):
+def test_two_events_for_one_change_announce_it_once(shop, stripe_sandbox, ada, begin_trial, told):
     subscription = begin_trial(ada)
     stripe_sandbox.advance(11 * DAY + 60)
     stripe_sandbox.engine.tick()

@@ -101,9 +101,7 @@ def test_a_killed_worker_and_a_day_without_stripe_bill_exactly_what_was_used(
     assert billed(clock, payer) == 80  # 26.5 calls at three cents: 79.5
 
 
-@pytest.mark.parametrize(
-    ("formula", "used"), [("sum", 14), ("count", 3), ("last", 4)]
-)
+@pytest.mark.parametrize(("formula", "used"), [("sum", 14), ("count", 3), ("last", 4)])
 def test_what_is_shown_is_what_is_billed(
     shop, payer, subscriber, clock, metered, send, formula, used
 ):
@@ -130,9 +128,7 @@ def test_a_value_that_is_reported_late_is_not_the_last(
     assert billed(clock, payer) == 12
 
 
-def test_lost_answers_of_one_minute_are_told_apart(
-    shop, payer, subscriber, clock, metered, send
-):
+def test_lost_answers_of_one_minute_are_told_apart(shop, payer, subscriber, clock, metered, send):
     """The first never arrived, the second did, and neither was answered."""
     metered()
     clock.advance(days=1)
