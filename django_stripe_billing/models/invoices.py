@@ -138,13 +138,9 @@ class Invoice(MirroredModel):
         max_length=64,
         blank=True,
         default="",
-        help_text=_("Of the dispute that weighs most."),
     )
-    money_observed = models.BigIntegerField(
-        default=-1,
-        editable=False,
-        help_text=_("The second of Stripe's clock at which refunds and disputes were so."),
-    )
+    money_observed = models.BigIntegerField(default=-1, editable=False)
+    """The second of Stripe's clock at which refunds and disputes were so."""
     failed_attempt = models.PositiveSmallIntegerField(
         _("last failed attempt that was told"), null=True, blank=True, editable=False
     )
