@@ -75,8 +75,9 @@ def totals(subscriber: Any, *, since: datetime | None = None) -> dict[str, Decim
     """What a subscriber has used in the current period, as reported here, by meter; two queries.
 
     Added up as the meter does at Stripe: `sum`, `count` or `last`. How it does is known from the
-    first `send_usage` on; until then the values are summed. The period is that of their live subscription, the earliest of its items; without one, the last
-    30 days. `since` counts from another moment.
+    first `send_usage` on; until then the values are summed. The period is that of their live
+    subscription, the earliest of its items; without one, the last 30 days. `since` counts from
+    another moment.
     """
     if getattr(subscriber, "pk", None) is None:
         return {}
