@@ -1,4 +1,4 @@
-"""Paying what was not paid: the subscriber's own oldest open invoice, tried again now."""
+"""Paying what was not paid: the invoice that the subscriber is told of, tried again now."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from typing import Any
 from urllib.parse import quote
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -19,9 +20,10 @@ from .exceptions import (
     StripeRateLimitError,
     StripeUnavailableError,
 )
-from .models import Invoice
+from .models import Invoice, Subscription
 from .rules.invoices import parse_invoice
 from .rules.ordering import Verdict
+from .rules.snapshots import ENDED_STATUSES
 from .stripe_api import Answer, request
 from .sync import Cause, InvoiceReading, apply_invoice, sync_invoice, sync_subscription
 
@@ -45,14 +47,17 @@ NOT_REMEMBERED = frozenset({0, 409, 429})
 
 
 def retry_payment(subscriber: Any) -> Invoice:
-    """Charge the subscriber's oldest open invoice again, now; returns it, paid.
+    """Charge what `dunning_of` tells the subscriber of, now; returns the invoice, paid.
+
+    Where no payment is missing, the oldest open invoice that waits for its payer. What a
+    subscription owed when it ended is never charged.
 
     What comes of it is stored at once, so that access is back before the webhooks arrive. Raises
     NothingToPayError, PaymentDeclinedError, ActionRequiredError (whose `hosted_url` is the page to
     confirm on), and StripeError; RuntimeError inside a transaction.
     https://docs.stripe.com/api/invoices/pay
     """
-    invoice = _oldest_open(subscriber)
+    invoice = _to_pay(subscriber)
     if invoice is None:
         raise NothingToPayError(_("There is no open invoice."))
     return pay_invoice(
@@ -74,13 +79,25 @@ def pay_invoice(invoice: Invoice, *, cause: Cause) -> Invoice:
     return invoice
 
 
-def _oldest_open(subscriber: Any) -> Invoice | None:
-    """The one that has waited longest; before those that nobody has tried to collect yet."""
+def _to_pay(subscriber: Any) -> Invoice | None:
+    """The invoice whose amount is shown; None while it is not known."""
     own = Invoice.objects.filter(
-        account="", customer__subscriber=subscriber, customer__is_deleted=False
+        account="",
+        customer__subscriber=subscriber,
+        customer__is_deleted=False,
+        status="open",
+        amount_remaining__gt=0,
     ).select_related("customer")
-    waiting = own.filter(status="open", amount_remaining__gt=0)
-    return own.unpaid().first() or waiting.order_by("stripe_created_at", "pk").first()
+    trouble = dunning_of(subscriber)
+    if trouble is not None:
+        return own.filter(stripe_id=trouble.invoice_id).first()
+    live = (
+        Subscription.objects.filter(account="", customer__subscriber=subscriber)
+        .exclude(status__in=ENDED_STATUSES)
+        .values("stripe_id")
+    )
+    own = own.filter(Q(subscription_id="") | Q(subscription_id__in=live))
+    return own.unpaid().first() or own.order_by("stripe_created_at", "pk").first()
 
 
 def _pay(invoice: Invoice) -> Answer:

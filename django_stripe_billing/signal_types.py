@@ -65,6 +65,24 @@ class PaymentActionRequired(Sent):
     invoice: Invoice
 
 
+class InvoiceRefunded(Sent):
+    invoice: Invoice
+    """Its `amount_refunded` is what all refunds come to."""
+    subscription: Subscription | None
+    """None for an invoice without one."""
+    refunded_before: int
+    """In minor units; more than now where a refund has failed."""
+
+
+class InvoiceDisputed(Sent):
+    invoice: Invoice
+    """Its `dispute_status` is Stripe's word."""
+    subscription: Subscription | None
+    """None for an invoice without one."""
+    status_before: str
+    """'' where there was no dispute."""
+
+
 class RenewalComing(Sent):
     subscription: Subscription
     at: datetime
@@ -100,6 +118,8 @@ TYPES: dict[str, type] = {
     "invoice_paid": InvoicePaid,
     "payment_failed": PaymentFailed,
     "payment_action_required": PaymentActionRequired,
+    "invoice_refunded": InvoiceRefunded,
+    "invoice_disputed": InvoiceDisputed,
     "renewal_coming": RenewalComing,
     "payment_changed": PaymentChanged,
     "trial_will_end": TrialWillEnd,

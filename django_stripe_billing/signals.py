@@ -13,6 +13,12 @@ access_ending = Signal()  # subscription: Subscription, ends_at: datetime, reaso
 invoice_paid = Signal()  # invoice: Invoice
 payment_failed = Signal()  # invoice: Invoice, attempt: int
 payment_action_required = Signal()  # invoice: Invoice
+invoice_refunded = (
+    Signal()
+)  # invoice: Invoice, subscription: Subscription | None, refunded_before: int
+invoice_disputed = (
+    Signal()
+)  # invoice: Invoice, subscription: Subscription | None, status_before: str
 renewal_coming = Signal()  # subscription: Subscription, at: datetime, amount: int, currency: str
 payment_changed = Signal()  # payment: Payment, status_before: str ('' when new)
 trial_will_end = Signal()  # subscription: Subscription, trial_end_at: datetime

@@ -35,7 +35,10 @@ def no_grant(facts: Facts, key: str, subscription: Subscription) -> str:
     if status not in PAID_STATUSES and status != "past_due":
         return f"{name}: {STATUSES.get(status, 'a status that this version does not know')}."
     if status == "trialing" and subscription.is_trial_refused:
-        return f"{name}, and refused: its card had a trial before. It grants once it is paid."
+        return (
+            f"{name}, and refused: its card or e-mail address had a trial before."
+            " It grants once it is paid."
+        )
     products = {item.product_id for item in subscription.items.all()}
     links = [link for link in facts.links if link.product.stripe_id in products]
     sold = ", ".join(sorted({str(link.product) for link in links} or products)) or "nothing"

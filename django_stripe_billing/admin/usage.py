@@ -46,13 +46,18 @@ class UsageRecordAdmin(AskingAdmin):
         return ["identifier", "meter", "customer__stripe_id", *names]
 
     def ask(self, request: HttpRequest, row: Any) -> str:
-        if row.state != UsageRecord.State.REFUSED:
+        if row.state not in {UsageRecord.State.REFUSED, UsageRecord.State.UNCLEAR}:
             raise BillingError(
                 _("Only what Stripe refused is sent again; the rest goes by itself.")
             )
-        UsageRecord.objects.filter(pk=row.pk, state=row.state).update(
-            state=UsageRecord.State.PENDING, error="", claimed_until=None
-        )
+        values: dict[str, Any] = {
+            "state": UsageRecord.State.PENDING,
+            "error": "",
+            "claimed_until": None,
+        }
+        if row.state == UsageRecord.State.UNCLEAR:  # a person has seen that it did not arrive
+            values |= {"is_uncertain": False, "first_tried_at": None}
+        UsageRecord.objects.filter(pk=row.pk, state=row.state).update(**values)
         return _("to be sent with the next run of send_usage.")
 
     @admin.display(description=gettext_lazy("error"))

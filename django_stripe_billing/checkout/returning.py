@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -20,13 +19,18 @@ from ..exceptions import (
 )
 from ..models import CheckoutSession, Customer, Payment, SourceKind, Subscription
 from ..rules.entitlements import PAID_STATUSES
-from ..rules.json_values import objects
 from ..rules.payment_snapshots import FAILED, PAID, parse_payment
 from ..rules.payments import is_counted
 from ..rules.snapshots import CheckoutSessionSnapshot, parse_checkout_session
-from ..rules.trials import fingerprint_of
 from ..stripe_api import request
-from ..sync import Cause, claim_card, close_sessions, sync_payment, sync_subscription
+from ..sync import (
+    Cause,
+    claim_card,
+    close_sessions,
+    read_fingerprints,
+    sync_payment,
+    sync_subscription,
+)
 from .setup import finish_setup
 
 _SESSION_ID = re.compile(r"cs_(test|live)_[A-Za-z0-9]{1,200}")
@@ -38,7 +42,7 @@ class ReturnState:
 
     status: str
     """`active`, `waiting` for Stripe, `open` (not paid), `expired`, `failed` (the bank refused a
-    debit), `refused` (a trial, which this card had before), or `saved` (a card)."""
+    debit), `refused` (a trial, whose card or address had one before), or `saved` (a card)."""
     mode: str = ""
     """The session's: `subscription`, `payment` or `setup`; '' where Stripe did not say."""
 
@@ -115,11 +119,9 @@ def _subscribed(customer: Customer, session: CheckoutSessionSnapshot, data: dict
 
 def _claim_cards(customer: Customer, *, cause: Cause) -> None:
     """The cards that a trial was begun with: had somebody a trial with one of them before?"""
-    path = f"/v1/customers/{quote(str(customer.stripe_id), safe='')}/payment_methods"
-    account = customer.account
-    for method in objects(request("get", path, {"limit": 100}, account=account).data):
-        fingerprint = fingerprint_of(method)
-        claim_card(str(customer.stripe_id), fingerprint, account=account, cause=cause)
+    stripe_id, account = str(customer.stripe_id), customer.account
+    for fingerprint in read_fingerprints(stripe_id, account=account):
+        claim_card(stripe_id, fingerprint, account=account, cause=cause)
 
 
 def _paid(customer: Customer, session: CheckoutSessionSnapshot, data: dict[str, Any]) -> str:

@@ -64,6 +64,22 @@ def write_email(
     transaction.on_commit(partial(send_email, row.pk))
 
 
+def has_email(kind: str, *, key: str, customer: Customer) -> bool:
+    """Whether such an e-mail was noted for the key, and not skipped."""
+    rows = EmailMessage.objects.filter(account=customer.account, kind=kind, key=key[:255])
+    return rows.exclude(status=Status.SKIPPED).exists()
+
+
+def turn_email(kind: str, *, into: str, key: str, customer: Customer) -> None:
+    """Say something else instead, where an e-mail has not left yet and the other is wanted."""
+    if not may_be_wanted(into):
+        return
+    own = EmailMessage.objects.filter(account=customer.account, key=key[:255])
+    if not own.filter(kind=into).exists():
+        unsent = own.filter(kind=kind, status__in=[Status.WAITING, Status.FAILED])
+        unsent.update(kind=into)
+
+
 def send_email(pk: int, *, again: bool = False) -> str:
     """Send a noted e-mail; returns its status afterwards. Never raises for what sending does.
 

@@ -255,6 +255,9 @@ class Migration(migrations.Migration):
                 ('period_start_at', models.DateTimeField(blank=True, null=True, verbose_name='period from')),
                 ('period_end_at', models.DateTimeField(blank=True, null=True, verbose_name='period until')),
                 ('product_ids', models.JSONField(blank=True, default=list, help_text='Their Stripe ids.', verbose_name='products')),
+                ('amount_refunded', models.BigIntegerField(default=0, verbose_name='refunded')),
+                ('dispute_status', models.CharField(blank=True, default='', max_length=64, verbose_name='dispute')),
+                ('money_observed', models.BigIntegerField(default=-1, editable=False)),
                 ('failed_attempt', models.PositiveSmallIntegerField(blank=True, editable=False, null=True, verbose_name='last failed attempt that was told')),
                 ('action_attempt', models.PositiveSmallIntegerField(blank=True, editable=False, null=True, verbose_name='last attempt that asked for 3-D Secure')),
                 ('retries', models.PositiveIntegerField(default=0, editable=False, help_text='Each has an idempotency key of its own.', verbose_name='attempts by the subscriber')),
@@ -367,7 +370,7 @@ class Migration(migrations.Migration):
             name='Drift',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('subscription_missing_here', 'subscription_missing_here'), ('subscription_missing_at_stripe', 'subscription_missing_at_stripe'), ('subscription_customer', 'subscription_customer'), ('subscription_status', 'subscription_status'), ('subscription_period', 'subscription_period'), ('subscription_items', 'subscription_items'), ('subscription_cancellation', 'subscription_cancellation'), ('subscription_fields', 'subscription_fields'), ('subscription_duplicate', 'subscription_duplicate'), ('entitlement_missing', 'entitlement_missing'), ('entitlement_extra', 'entitlement_extra'), ('entitlement_end', 'entitlement_end'), ('entitlement_limit', 'entitlement_limit'), ('customer_missing', 'customer_missing'), ('customer_deleted', 'customer_deleted'), ('customer_unlinked', 'customer_unlinked'), ('customer_duplicate', 'customer_duplicate'), ('price_unknown', 'price_unknown'), ('feature_unknown', 'feature_unknown'), ('feature_disagreement', 'feature_disagreement'), ('invoice_differs', 'invoice_differs'), ('payment_missing', 'payment_missing'), ('payment_missing_at_stripe', 'payment_missing_at_stripe'), ('payment_status', 'payment_status'), ('payment_refunded', 'payment_refunded'), ('payment_disputed', 'payment_disputed'), ('payment_fields', 'payment_fields'), ('event_failed', 'event_failed'), ('event_stuck', 'event_stuck'), ('event_missed', 'event_missed')], max_length=40, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('subscription_missing_here', 'subscription_missing_here'), ('subscription_missing_at_stripe', 'subscription_missing_at_stripe'), ('subscription_customer', 'subscription_customer'), ('subscription_status', 'subscription_status'), ('subscription_period', 'subscription_period'), ('subscription_items', 'subscription_items'), ('subscription_cancellation', 'subscription_cancellation'), ('subscription_fields', 'subscription_fields'), ('subscription_duplicate', 'subscription_duplicate'), ('entitlement_missing', 'entitlement_missing'), ('entitlement_extra', 'entitlement_extra'), ('entitlement_end', 'entitlement_end'), ('entitlement_limit', 'entitlement_limit'), ('customer_missing', 'customer_missing'), ('customer_deleted', 'customer_deleted'), ('customer_unlinked', 'customer_unlinked'), ('customer_duplicate', 'customer_duplicate'), ('price_unknown', 'price_unknown'), ('feature_unknown', 'feature_unknown'), ('feature_disagreement', 'feature_disagreement'), ('invoice_differs', 'invoice_differs'), ('trial_card_unknown', 'trial_card_unknown'), ('payment_missing', 'payment_missing'), ('payment_missing_at_stripe', 'payment_missing_at_stripe'), ('payment_status', 'payment_status'), ('payment_refunded', 'payment_refunded'), ('payment_disputed', 'payment_disputed'), ('payment_fields', 'payment_fields'), ('event_failed', 'event_failed'), ('event_stuck', 'event_stuck'), ('event_missed', 'event_missed')], max_length=40, verbose_name='kind')),
                 ('object_id', models.CharField(help_text='The Stripe id of what differs.', max_length=255, verbose_name='object')),
                 ('subject', models.CharField(blank=True, default='', help_text='A feature or a price.', max_length=255, verbose_name='about')),
                 ('customer_id', models.CharField(blank=True, default='', max_length=255, verbose_name='customer')),
@@ -440,7 +443,8 @@ class Migration(migrations.Migration):
                 ('collection_method', models.CharField(blank=True, default='', max_length=64, verbose_name='collection method')),
                 ('latest_invoice_id', models.CharField(blank=True, default='', max_length=255, verbose_name='latest invoice')),
                 ('test_clock_id', models.CharField(blank=True, default='', max_length=255, verbose_name='test clock')),
-                ('is_trial_refused', models.BooleanField(default=False, help_text='Its card had a trial before: it grants nothing until it is paid for.', verbose_name='trial refused')),
+                ('trial_end_told_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('is_trial_refused', models.BooleanField(default=False, help_text='Its card or e-mail address had a trial before: it grants nothing until it is paid for.', verbose_name='trial refused')),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='subscriptions', to='stripe_billing.customer', verbose_name='customer')),
             ],
             options={
@@ -553,13 +557,42 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Meter',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('account', models.CharField(blank=True, default='', max_length=64, verbose_name='account')),
+                ('event_name', models.CharField(max_length=100, verbose_name='event name')),
+                ('stripe_id', models.CharField(blank=True, default='', help_text='mtr_…; empty where Stripe has no such meter.', max_length=255, verbose_name='Stripe id')),
+                ('formula', models.CharField(blank=True, default='', help_text='sum, count or last', max_length=16, verbose_name='formula')),
+                ('read_at', models.DateTimeField(verbose_name='read')),
+            ],
+            options={
+                'verbose_name': 'meter',
+                'verbose_name_plural': 'meters',
+                'ordering': ['event_name'],
+            },
+        ),
+        migrations.CreateModel(
+            name='KnownCard',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('value', models.CharField(help_text='A keyed hash.', max_length=64, verbose_name='value')),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='known_cards', to='stripe_billing.customer', verbose_name='customer')),
+            ],
+            options={
+                'verbose_name': 'known card',
+                'verbose_name_plural': 'known cards',
+                'ordering': ['-pk'],
+            },
+        ),
+        migrations.CreateModel(
             name='TrialUse',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('account', models.CharField(blank=True, default='', max_length=64, verbose_name='account')),
                 ('kind', models.CharField(choices=[('subscriber', 'subscriber'), ('email', 'e-mail address'), ('card', 'card')], max_length=16, verbose_name='kind')),
                 ('value', models.CharField(help_text="The subscriber's key, else a keyed hash.", max_length=255, verbose_name='value')),
-                ('refused_at', models.DateTimeField(blank=True, help_text='The trial was taken with a card that had one before.', null=True, verbose_name='refused')),
+                ('refused_at', models.DateTimeField(blank=True, help_text='The trial was taken with a card or an address that had one before.', null=True, verbose_name='refused')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='at')),
                 ('checkout_session', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='trial_uses', to='stripe_billing.checkoutsession', verbose_name='checkout session')),
                 ('customer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='trial_uses', to='stripe_billing.customer', verbose_name='customer')),
@@ -578,7 +611,7 @@ class Migration(migrations.Migration):
                 ('value', models.DecimalField(decimal_places=6, max_digits=24, verbose_name='value')),
                 ('at', models.DateTimeField(verbose_name='used')),
                 ('identifier', models.CharField(default=django_stripe_billing.models.usage.new_identifier, max_length=100, unique=True, verbose_name='identifier')),
-                ('state', models.CharField(choices=[('pending', 'to be sent'), ('sent', 'sent'), ('refused', 'refused by Stripe')], db_index=True, default='pending', max_length=16, verbose_name='state')),
+                ('state', models.CharField(choices=[('pending', 'to be sent'), ('sent', 'sent'), ('refused', 'refused by Stripe'), ('unclear', 'may have arrived: to be decided by a person')], db_index=True, default='pending', max_length=16, verbose_name='state')),
                 ('attempts', models.PositiveIntegerField(default=0, verbose_name='attempts')),
                 ('first_tried_at', models.DateTimeField(blank=True, null=True, verbose_name='first tried')),
                 ('is_uncertain', models.BooleanField(default=False, help_text='An attempt was not answered, so Stripe may have counted it.', verbose_name='may have arrived')),
@@ -670,6 +703,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='subscriptionitem',
             constraint=models.UniqueConstraint(fields=('subscription', 'stripe_id'), name='stripe_billing_item_stripe_id'),
+        ),
+        migrations.AddConstraint(
+            model_name='meter',
+            constraint=models.UniqueConstraint(fields=('account', 'event_name'), name='stripe_billing_meter_name'),
+        ),
+        migrations.AddConstraint(
+            model_name='knowncard',
+            constraint=models.UniqueConstraint(fields=('customer', 'value'), name='stripe_billing_known_card'),
         ),
         migrations.AddConstraint(
             model_name='trialuse',

@@ -12,8 +12,8 @@ from .invoices import Invoice
 from .payments import Payment, PaymentItem
 from .reconcile import Drift, ReconcileRun, ReconcileWindow
 from .subscriptions import Subscription, SubscriptionItem
-from .trials import TrialUse
-from .usage import UsageRecord
+from .trials import KnownCard, TrialUse
+from .usage import Meter, UsageRecord
 
 __all__ = [
     "CheckoutSession",
@@ -27,7 +27,9 @@ __all__ = [
     "Feature",
     "Invoice",
     "KeptFigures",
+    "KnownCard",
     "ManualGrant",
+    "Meter",
     "Payment",
     "PaymentItem",
     "Price",

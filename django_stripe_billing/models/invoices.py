@@ -132,6 +132,15 @@ class Invoice(MirroredModel):
     product_ids = models.JSONField(
         _("products"), default=list, blank=True, help_text=_("Their Stripe ids.")
     )
+    amount_refunded = models.BigIntegerField(_("refunded"), default=0)
+    dispute_status = models.CharField(
+        _("dispute"),
+        max_length=64,
+        blank=True,
+        default="",
+    )
+    money_observed = models.BigIntegerField(default=-1, editable=False)
+    """The second of Stripe's clock at which refunds and disputes were so."""
     failed_attempt = models.PositiveSmallIntegerField(
         _("last failed attempt that was told"), null=True, blank=True, editable=False
     )

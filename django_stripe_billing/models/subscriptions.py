@@ -42,10 +42,14 @@ class Subscription(MirroredModel):
         _("latest invoice"), max_length=255, blank=True, default=""
     )
     test_clock_id = models.CharField(_("test clock"), max_length=255, blank=True, default="")
+    trial_end_told_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """The end of which the signal and the e-mail were sent."""
     is_trial_refused = models.BooleanField(
         _("trial refused"),
         default=False,
-        help_text=_("Its card had a trial before: it grants nothing until it is paid for."),
+        help_text=_(
+            "Its card or e-mail address had a trial before: it grants nothing until it is paid for."
+        ),
     )
 
     class Meta:

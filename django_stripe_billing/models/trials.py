@@ -7,11 +7,35 @@ from .checkout import CheckoutSession
 from .customers import Customer
 
 
+class KnownCard(models.Model):
+    """A card, or a bank account, that was attached to a customer: a keyed hash, and nothing else.
+
+    It may have been saved long before a trial, and is claimed when one begins.
+    """
+
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="known_cards", verbose_name=_("customer")
+    )
+    value = models.CharField(_("value"), max_length=64, help_text=_("A keyed hash."))
+
+    class Meta:
+        verbose_name = _("known card")
+        verbose_name_plural = _("known cards")
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["customer", "value"], name="stripe_billing_known_card")
+        ]
+
+    def __str__(self) -> str:
+        return self.value[:12]
+
+
 class TrialUse(models.Model):
     """A subscriber, an e-mail address or a card with which a trial was taken.
 
     Its uniqueness decides that there is one. It is made when a checkout with a trial is opened, and
-    goes when that checkout expires; a trial that was begun keeps it for ever. Addresses and cards
+    goes when that checkout expires; a trial that was begun keeps it for ever. Cards, and an address
+    that is written later, follow when the trial runs. Addresses and cards
     are kept as keyed hashes, of which nobody reads them back.
     """
 
@@ -45,7 +69,7 @@ class TrialUse(models.Model):
         _("refused"),
         null=True,
         blank=True,
-        help_text=_("The trial was taken with a card that had one before."),
+        help_text=_("The trial was taken with a card or an address that had one before."),
     )
     created_at = models.DateTimeField(_("at"), auto_now_add=True)
 

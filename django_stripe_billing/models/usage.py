@@ -13,6 +13,37 @@ def new_identifier() -> str:
     return uuid.uuid4().hex
 
 
+class Meter(models.Model):
+    """One of Stripe's meters, as it was when usage was sent."""
+
+    account = models.CharField(_("account"), max_length=64, blank=True, default="")
+    event_name = models.CharField(_("event name"), max_length=100)
+    stripe_id = models.CharField(
+        _("Stripe id"),
+        max_length=255,
+        blank=True,
+        default="",
+        help_text=_("mtr_…; empty where Stripe has no such meter."),
+    )
+    formula = models.CharField(
+        _("formula"), max_length=16, blank=True, default="", help_text=_("sum, count or last")
+    )
+    read_at = models.DateTimeField(_("read"))
+
+    class Meta:
+        verbose_name = _("meter")
+        verbose_name_plural = _("meters")
+        ordering = ["event_name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "event_name"], name="stripe_billing_meter_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.event_name
+
+
 class UsageRecord(models.Model):
     """A usage of a metered feature, on its way to Stripe: the outbox of `usage.report`.
 
@@ -24,6 +55,7 @@ class UsageRecord(models.Model):
         PENDING = "pending", _("to be sent")
         SENT = "sent", _("sent")
         REFUSED = "refused", _("refused by Stripe")
+        UNCLEAR = "unclear", _("may have arrived: to be decided by a person")
 
     customer = models.ForeignKey(
         Customer, on_delete=models.CASCADE, related_name="usage", verbose_name=_("customer")

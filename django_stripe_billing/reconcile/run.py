@@ -20,6 +20,7 @@ from ..exceptions import (
 )
 from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
 from ..models.mirrored import to_datetime
+from ..rules.drift import Kind
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import Pace, TokenBucket, counted_calls, paced, without_secrets
 from . import windows
@@ -34,6 +35,8 @@ from .payments import Payments
 from .rates import default_rate
 from .report import UNKNOWN
 from .sweeps import Sweeps
+from .trials import MOST as MOST_TRIALS
+from .trials import in_trial_without_card
 from .working import Listener, work_windows
 
 logger = logging.getLogger("django_stripe_billing.reconcile")
@@ -48,11 +51,12 @@ class Estimate:
     subscriptions: int
     """How many are stored."""
     calls: int
-    """About how many calls it takes: one for each hundred, and a few."""
+    """About how many calls it takes: one for each hundred, one for each trial without a card, and a
+    few."""
 
 
 def estimate(options: Options) -> Estimate:
-    """What a run will take; one query, two where features are verified."""
+    """What a run will take; two queries, three where features are verified."""
     rows = Subscription.objects.filter(account=options.account)
     if options.customer_id:
         rows = rows.filter(customer__stripe_id=options.customer_id)
@@ -60,6 +64,8 @@ def estimate(options: Options) -> Estimate:
         rows = rows.filter(stripe_created_at__gte=to_datetime(options.since))
     number = rows.count()
     calls = -(-number // 100) + 3 * options.workers
+    if options.wants(Kind.TRIAL_CARD_UNKNOWN):
+        calls += min(in_trial_without_card(options).count(), MOST_TRIALS)
     if options.verify_features is not None:
         people = rows.exclude(status__in=ENDED_STATUSES).exclude(customer__subscriber=None)
         people_number = people.values("customer").distinct().count()

@@ -45,6 +45,7 @@ from .ownership import beat
 from .patience import Patience
 from .recording import drift_row, mark, record
 from .repairing import Repairer, stopped
+from .trials import TrialSweep
 
 Row = TypeVar("Row", bound=Model)
 
@@ -77,6 +78,7 @@ class Sweeps:
         self._duplicate_customers()
         self._duplicate_subscriptions()
         InvoiceSweep(self._run, self._options, repairer=self._repairer, pace=self._pace).work()
+        TrialSweep(self._run, self._options, repairer=self._repairer, pace=self._pace).work()
         if not self._options.customer_id:
             self._events(Kind.EVENT_FAILED, Q(status=Event.Status.FAILED))
             silent = timezone.now() - STUCK_AFTER

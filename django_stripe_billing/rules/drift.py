@@ -37,6 +37,7 @@ class Kind(enum.StrEnum):
     FEATURE_UNKNOWN = "feature_unknown"
     FEATURE_DISAGREEMENT = "feature_disagreement"
     INVOICE_DIFFERS = "invoice_differs"
+    TRIAL_CARD_UNKNOWN = "trial_card_unknown"
     PAYMENT_MISSING = "payment_missing"
     PAYMENT_MISSING_AT_STRIPE = "payment_missing_at_stripe"
     PAYMENT_STATUS = "payment_status"
@@ -139,6 +140,10 @@ MEANINGS: Mapping[Kind, Meaning] = {
     Kind.INVOICE_DIFFERS: Meaning(
         sentence="An open invoice differs, is not stored, or is not open any more.",
         repair="It is stored as Stripe has it, and the grace that counts from it is written anew.",
+    ),
+    Kind.TRIAL_CARD_UNKNOWN: Meaning(
+        sentence="A trial runs, and the card that it was taken with is not noted here.",
+        repair="The card is noted; a trial that somebody else had with it before is refused.",
     ),
     Kind.PAYMENT_MISSING: Meaning(
         sentence="Stripe has a one-off payment that is not stored here.",

@@ -39,6 +39,8 @@ class Subject(enum.Enum):
     UPCOMING_INVOICE = "upcoming invoice"
     PAYMENT = "payment"
     """The money of a one-off purchase: its charge, refunds and disputes."""
+    INVOICE_MONEY = "money of an invoice"
+    """What paid an invoice; no event is about it alone."""
     PAYMENT_METHOD = "payment_method"
     ENTITLEMENT_SUMMARY = "entitlements.active_entitlement_summary"
 

@@ -4,7 +4,7 @@ from .client import Answer, counted_calls, paced, request
 from .errors import without_secrets
 from .pace import Pace, TokenBucket
 from .pages import Page, PagesAhead, fetch_subscription, pages, read_page
-from .payments import PAYMENT_EXPANSIONS, fetch_payment
+from .payments import PAYMENT_EXPANSIONS, fetch_invoice_money, fetch_payment
 from .signatures import verify
 from .transport import CallableHTTPClient
 
@@ -17,6 +17,7 @@ __all__ = [
     "PagesAhead",
     "TokenBucket",
     "counted_calls",
+    "fetch_invoice_money",
     "fetch_payment",
     "fetch_subscription",
     "paced",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from ..rules.json_values import identifier, mapping
+from ..rules.json_values import identifier, mapping, objects
 from ..rules.ordering import Interval
 from .client import Answer, request
 from .pages import pages
@@ -38,6 +38,27 @@ def fetch_payment(session_id: str, *, account: str = "") -> Answer:
         interval=interval,
         request_id=answer.request_id,
     )
+
+
+def fetch_invoice_money(intent_id: str, *, account: str = "") -> Answer:
+    """Which invoice a payment intent paid, and what became of the money: `{"payments", "intent",
+    "disputes"}`.
+
+    One call where it paid none; else two, and one more where the charge is disputed. Raises
+    StripeError. https://docs.stripe.com/api/invoice-payment/list
+    """
+    wanted: dict[str, Any] = {"type": "payment_intent", "payment_intent": intent_id}
+    answer = request("get", "/v1/invoice_payments", {"payment": wanted}, account=account)
+    data: dict[str, Any] = {"payments": answer.data, "intent": {}, "disputes": []}
+    interval = answer.interval
+    if objects(answer.data):
+        path = f"/v1/payment_intents/{quote(intent_id, safe='')}"
+        found = request("get", path, {"expand": ["latest_charge"]}, account=account)
+        data["intent"], interval = found.data, found.interval
+        if mapping(found.data.get("latest_charge")).get("disputed") is True:
+            only = {"payment_intent": intent_id}
+            data["disputes"], interval = _rows("/v1/disputes", only, interval, account=account)
+    return Answer(data=data, interval=interval, request_id=answer.request_id)
 
 
 def _rows(

@@ -23,6 +23,7 @@ from .fetching import (
 )
 from .grants import add_manual_grant, end_manual_grant, move_manual_grants
 from .insertion import insert
+from .invoice_money import apply_invoice_money
 from .invoice_news import Told
 from .invoices import InvoiceReading, apply_invoice, delete_invoice
 from .locking import lock_products
@@ -53,7 +54,7 @@ from .subscriptions import (
     recompute_subscriptions,
     revoke_unfounded,
 )
-from .trials import claim_card, claim_trial, close_sessions
+from .trials import claim_card, claim_trial, close_sessions, is_card_taken, read_fingerprints
 
 __all__ = [
     "CatalogTerms",
@@ -68,6 +69,7 @@ __all__ = [
     "apply_customer",
     "apply_feature",
     "apply_invoice",
+    "apply_invoice_money",
     "apply_payment",
     "apply_payment_method",
     "apply_price",
@@ -84,6 +86,7 @@ __all__ = [
     "fetch_payment_method",
     "forget_payment_method",
     "insert",
+    "is_card_taken",
     "lock_products",
     "mark_missing",
     "mark_payment_missing",
@@ -91,6 +94,7 @@ __all__ = [
     "parse_fetched",
     "payment_pages",
     "read_catalog",
+    "read_fingerprints",
     "read_invoice",
     "read_payment",
     "read_stored",

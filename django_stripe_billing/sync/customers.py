@@ -15,6 +15,7 @@ from .mirror import judge_row
 from .payments import recompute_payments
 from .stored import lock_customers
 from .subscriptions import recompute_subscriptions
+from .trials import claim_known
 
 MIRRORED = ("email", "name", "test_clock_id", "balance", "currency", "default_payment_method_id")
 """The fields that are Stripe's to say."""
@@ -49,11 +50,14 @@ def apply_customer(
         same = all(getattr(row, name) == getattr(snapshot, name) for name in MIRRORED)
         verdict, joined = judge_row(row, interval, same_content=same, revision=revision)
         if verdict is Verdict.NEWER:
+            has_other_email = row.email != snapshot.email
             row.livemode = snapshot.livemode
             for name in MIRRORED:
                 setattr(row, name, getattr(snapshot, name))
             row.observe(joined)
             row.save()
+            if has_other_email:  # Checkout and the portal write it after the claim
+                claim_known(row, cause=cause)
         return verdict
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from django.db import transaction
 
-from ..emails import write_email
+from ..emails import has_email, turn_email, write_email
 from ..models import Invoice
 from ..models.mirrored import to_second
 from ..signals import invoice_paid, payment_action_required, payment_failed
@@ -68,7 +68,7 @@ def _tell_of_failure(invoice: Invoice) -> None:
     invoice.save(update_fields=["failed_attempt"])
     send = partial(payment_failed.send_robust, sender=Invoice, attempt=invoice.attempt_count)
     transaction.on_commit(partial(send, invoice=invoice))
-    if not invoice.needs_action:  # that e-mail says it better
+    if not has_email("action_required", key=_attempt(invoice), customer=invoice.customer):
         _write_about_unpaid("payment_failed", invoice)
 
 
@@ -80,13 +80,21 @@ def _tell_of_action(invoice: Invoice) -> None:
     transaction.on_commit(
         partial(payment_action_required.send_robust, sender=Invoice, invoice=invoice)
     )
-    _write_about_unpaid("action_required", invoice)
+    key, customer = _attempt(invoice), invoice.customer
+    turn_email("payment_failed", into="action_required", key=key, customer=customer)
+    if not has_email("payment_failed", key=key, customer=customer):
+        _write_about_unpaid("action_required", invoice)
+
+
+def _attempt(invoice: Invoice) -> str:
+    """What there is one e-mail for, of either kind."""
+    return f"{invoice.stripe_id} attempt {invoice.attempt_count}"
 
 
 def _write_about_unpaid(kind: str, invoice: Invoice) -> None:
     write_email(
         kind,
-        key=f"{invoice.stripe_id} attempt {invoice.attempt_count}",
+        key=_attempt(invoice),
         customer=invoice.customer,
         invoice=invoice,
         facts={

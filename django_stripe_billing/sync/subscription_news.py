@@ -20,6 +20,7 @@ from ..signals import (
     dunning_started,
     subscription_changed,
     subscription_ended,
+    trial_will_end,
 )
 
 DUNNING_SIGNALS: dict[Step, Signal] = {
@@ -57,9 +58,24 @@ def tell_of_change(subscription: Subscription, *, status_before: str) -> None:
 
 
 def tell_of_trial_end(subscription: Subscription) -> None:
-    """Stripe says, some days before, that a trial will end; `customer` must be loaded."""
-    if subscription.status != "trialing" or subscription.trial_end_at is None:
+    """Stripe says, some days before, that a trial will end: told once for each end.
+
+    `customer` must be loaded, and is locked, so that two events for one change tell of it once.
+    """
+    ends_at = subscription.trial_end_at
+    if subscription.status != "trialing" or ends_at is None:
         return
+    own = Subscription.objects.filter(pk=subscription.pk)
+    if not own.exclude(trial_end_told_at=ends_at).update(trial_end_told_at=ends_at):
+        return
+    transaction.on_commit(
+        partial(
+            trial_will_end.send_robust,
+            sender=Subscription,
+            subscription=subscription,
+            trial_end_at=ends_at,
+        )
+    )
     moment = to_second(subscription.trial_end_at)
     write_email(
         "trial_ending",

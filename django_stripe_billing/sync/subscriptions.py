@@ -16,7 +16,6 @@ from ..models import (
     Invoice,
     SourceKind,
     Subscription,
-    TrialUse,
 )
 from ..models.invoices import Waiting
 from ..rules.entitlements import wanted_entitlements
@@ -30,6 +29,7 @@ from .mirror import judge_row
 from .rows import write_rows
 from .stored import Stored, lock_customers, read_stored
 from .subscription_news import tell_of_change, tell_of_endings
+from .trial_claims import refused_customers
 
 NO_ROW = -1
 """The revision that a fetch notes while no row is stored."""
@@ -117,7 +117,7 @@ def _waiting(entries: Sequence[Stored], *, account: str) -> Waiting:
 
 
 def _refuse_trials(applied: Sequence[tuple[Stored, str]]) -> None:
-    """Mark trials that begin for customers whose card has had one; no query without a new trial."""
+    """Mark trials that begin with a card or address that had one; no query without a new trial."""
     begun = [
         entry.subscription
         for entry, status_before in applied
@@ -125,11 +125,8 @@ def _refuse_trials(applied: Sequence[tuple[Stored, str]]) -> None:
     ]
     if not begun:
         return
-    refused = set(
-        TrialUse.objects.filter(
-            customer__in={row.customer_id for row in begun}, refused_at__isnull=False
-        ).values_list("customer_id", flat=True)
-    )
+    account = begun[0].account
+    refused = refused_customers({row.customer for row in begun}, account=account)
     for row in begun:
         row.is_trial_refused = row.customer_id in refused
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from datetime import timedelta
+from urllib.parse import quote
 
-from django.conf import settings as django_settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.encoding import force_bytes
 
 from ..models import CheckoutSession, Customer, Subscription, TrialUse
-from ..rules.trials import normalised_email
+from ..rules.json_values import objects
+from ..rules.trials import fingerprint_of, normalised_email
+from ..stripe_api import request
 from .door import Cause
 from .subscriptions import recompute_subscriptions
-
-SALT = b"django_stripe_billing.trials"
+from .trial_claims import hashes, note_card, refused_customers
 
 ABANDONED_AFTER = timedelta(days=2)
 """A Checkout Session lives for a day; a subscription that came of it is known a night later."""
@@ -35,7 +33,7 @@ def claim_trial(session: CheckoutSession) -> bool:
         wanted.append((TrialUse.Kind.SUBSCRIBER, [str(customer.subscriber_id)]))
     email = normalised_email(customer.email)
     if email:
-        wanted.append((TrialUse.Kind.EMAIL, _hashes(email)))
+        wanted.append((TrialUse.Kind.EMAIL, hashes(email)))
     _forget_abandoned(customer.account, [value for _, values in wanted for value in values])
     uses = TrialUse.objects.filter(account=customer.account)
     for kind, values in wanted:  # what an earlier SECRET_KEY has hashed is no other's any more
@@ -79,11 +77,31 @@ def close_sessions(sessions: QuerySet[CheckoutSession], status: str) -> None:
         sessions.update(status=status, open_for=None)
 
 
-def claim_card(customer_id: str, fingerprint: str, *, account: str = "", cause: Cause) -> None:
-    """Note the card that a trial is taken with, or refuse the trial if another had one with it.
+def read_fingerprints(customer_id: str, *, account: str = "") -> list[str]:
+    """What tells a customer's cards from others, asked of Stripe; raises StripeError.
 
-    Does nothing for a customer who has claimed no trial, or whose trial is over. What is refused
-    grants nothing until it is paid for.
+    https://docs.stripe.com/api/payment_methods/customer_list
+    """
+    path = f"/v1/customers/{quote(customer_id, safe='')}/payment_methods"
+    methods = objects(request("get", path, {"limit": 100}, account=account).data)
+    found = [fingerprint_of(method) for method in methods]
+    return list(dict.fromkeys(fingerprint for fingerprint in found if fingerprint))
+
+
+def is_card_taken(customer: Customer, fingerprints: list[str]) -> bool:
+    """Whether somebody else had a trial with one of these cards."""
+    values = [value for fingerprint in fingerprints for value in hashes(fingerprint)]
+    taken = TrialUse.objects.filter(
+        account=customer.account, kind=TrialUse.Kind.CARD, value__in=values
+    )
+    return taken.exclude(customer=customer).exists()
+
+
+def claim_card(customer_id: str, fingerprint: str, *, account: str = "", cause: Cause) -> None:
+    """Note a customer's card; a trial that somebody else had with it is refused.
+
+    Where no trial runs it is only remembered, for one that may begin: a card may be saved before.
+    What is refused grants nothing until it is paid for.
     """
     if not customer_id or not fingerprint:
         return
@@ -93,49 +111,26 @@ def claim_card(customer_id: str, fingerprint: str, *, account: str = "", cause: 
             .filter(account=account, stripe_id=customer_id)
             .first()
         )
-        if customer is None or not _is_in_trial(customer):
-            return
-        if _note_card(customer, _hashes(fingerprint)):
-            return
-        claims = TrialUse.objects.filter(customer=customer).exclude(kind=TrialUse.Kind.CARD)
-        claims.filter(refused_at=None).update(refused_at=timezone.now())
-        trials = customer.subscriptions.filter(status="trialing", is_trial_refused=False)
-        ids = list(trials.values_list("stripe_id", flat=True))
-        trials.update(is_trial_refused=True)
-        recompute_subscriptions(ids, account=account, cause=cause)
+        if customer is not None:
+            note_card(customer, fingerprint)
+            claim_known(customer, cause=cause)
 
 
-def _is_in_trial(customer: Customer) -> bool:
-    """They have claimed one, and it runs or its subscription has not been heard of yet."""
+def claim_known(customer: Customer, *, cause: Cause) -> None:
+    """Claim what is known of a customer in trial, or refuse it; the caller holds their lock.
+
+    They are in trial when they have claimed one, and it runs or its subscription has not been heard
+    of yet.
+    """
     claims = TrialUse.objects.filter(customer=customer).exclude(kind=TrialUse.Kind.CARD)
     if not claims.exists():
-        return False
+        return
     own = Subscription.objects.filter(customer=customer)
-    return own.filter(status="trialing").exists() or not own.exists()
-
-
-def _note_card(customer: Customer, values: list[str]) -> bool:
-    """Whether the card is this customer's for trials, now or since before."""
-    uses = TrialUse.objects.filter(account=customer.account, kind=TrialUse.Kind.CARD)
-    held = uses.filter(value__in=values)
-    if not held.exists():
-        try:
-            with transaction.atomic():
-                uses.create(
-                    account=customer.account,
-                    kind=TrialUse.Kind.CARD,
-                    value=values[0],
-                    customer=customer,
-                )
-        except IntegrityError:  # another was faster
-            pass
-    return not held.exclude(customer=customer).exists()
-
-
-def _hashes(value: str) -> list[str]:
-    """Keyed hashes of a value: the first under SECRET_KEY, the others under the keys before it."""
-    keys = [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
-    return [
-        hmac.new(SALT + b":" + force_bytes(key), value.encode(), hashlib.sha256).hexdigest()
-        for key in keys
-    ]
+    if not own.filter(status="trialing").exists() and own.exists():
+        return
+    if customer.pk not in refused_customers([customer], account=customer.account):
+        return
+    trials = own.filter(status="trialing", is_trial_refused=False)
+    ids = list(trials.values_list("stripe_id", flat=True))
+    trials.update(is_trial_refused=True)
+    recompute_subscriptions(ids, account=customer.account, cause=cause)

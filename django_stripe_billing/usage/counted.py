@@ -1,58 +1,152 @@
-"""Has Stripe counted a record that may have arrived more than a day ago? Its totals tell."""
+"""Has Stripe counted what may have arrived more than a day ago? Its totals tell.
+
+Stripe forgets an identifier after a day, so such a record is not simply sent again. Its total of
+the record's minute is compared with what was surely sent: https://docs.stripe.com/api/billing/meter-event-summary/list
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
 from urllib.parse import quote
 
-from django.db.models import Count, Sum
+from django.utils import timezone
 
-from ..models import UsageRecord
-from ..rules.json_values import identifier, mapping, objects, text
-from ..stripe_api import pages, request
+from ..models import Meter, UsageRecord
+from ..rules.json_values import objects
+from ..rules.usage import was_counted
+from ..stripe_api import request
+from .meters import meter_of
 
 MINUTE = 60
 
+REMEMBERED = timedelta(hours=23)
+"""Stripe remembers an identifier for at least 24 hours.
+https://docs.stripe.com/api/billing/meter-event/create"""
 
-def was_counted(record: UsageRecord) -> bool:
-    """Whether Stripe's total of the record's minute holds it, beside those that were surely sent.
+ADDED_UP = timedelta(hours=1)
+"""After that what was sent is surely in Stripe's totals, which are worked out later."""
 
-    False for a meter that keeps the last value alone: sent again, it does no harm. Raises
-    StripeError. https://docs.stripe.com/api/billing/meter-event-summary/list
+UNCLEAR = (
+    "It may have arrived, and Stripe's total of the minute does not say whether it did. Compare the"
+    " meter in Stripe's Dashboard, and send it again if it is missing there."
+)
+
+State = UsageRecord.State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What was found out about a batch."""
+
+    unsent: list[UsageRecord]
+    """These are to be sent."""
+    counted: int
+    unclear: int
+
+
+def settle_uncertain(records: Sequence[UsageRecord]) -> Judged:
+    """Find out about those that may have arrived more than a day ago.
+
+    What was counted is marked as sent, what was not is as if it had never been tried, and what the
+    total leaves open is for a person. All of a minute are judged by one total, before any is sent.
+    Raises StripeError.
     """
-    meter = _meter(record)
-    formula = text(mapping(meter.get("default_aggregation")).get("formula"))
-    if formula not in {"sum", "count"}:
-        return False
-    first = int(record.at.timestamp()) // MINUTE * MINUTE
-    others = UsageRecord.objects.filter(
+    doubtful = defaultdict(list)
+    for record in records:
+        if is_doubtful(record):
+            minute = int(record.at.timestamp()) // MINUTE
+            doubtful[record.customer_id, record.meter, minute].append(record)
+    verdicts: dict[int, bool | None] = {}
+    for of_a_minute in doubtful.values():
+        verdicts |= _judge(of_a_minute)
+    found = list(verdicts.values())
+    return Judged(
+        unsent=[record for record in records if verdicts.get(record.pk, False) is False],
+        counted=found.count(True),
+        unclear=found.count(None),
+    )
+
+
+def is_doubtful(record: UsageRecord) -> bool:
+    """It may have arrived, and Stripe may have forgotten that."""
+    tried_at = record.first_tried_at
+    return bool(record.is_uncertain and tried_at and timezone.now() - tried_at > REMEMBERED)
+
+
+def _judge(doubtful: Sequence[UsageRecord]) -> dict[int, bool | None]:
+    """Whether the doubtful records of one minute were counted, by key, as it is then written.
+
+    None are judged where the meter keeps the last value alone, or is not known: sent again, a value
+    does no harm to the one, and the other refuses it.
+    """
+    meter = meter_of(doubtful[0])
+    if meter is None or meter.formula not in {"sum", "count"}:
+        return {}
+    sure, unsure = _of_the_minute(doubtful[0], meter)
+    rest = _total(doubtful[0], meter) - sum(sure, Decimal(0))
+    verdicts: dict[int, bool | None] = {}
+    for record in doubtful:
+        others = [value for pk, value in unsure.items() if pk != record.pk]
+        weight = _weight(record, meter)
+        verdict = was_counted(weight, others=others, rest=rest) if weight else False
+        _write(record, verdict)
+        verdicts[record.pk] = verdict
+    return verdicts
+
+
+def _write(record: UsageRecord, verdict: bool | None) -> None:
+    """What was not counted is as if it had never been tried, and stays claimed."""
+    done: dict[str, object]
+    if verdict is False:
+        done = {"is_uncertain": False, "first_tried_at": None}
+    elif verdict:
+        done = {"state": State.SENT, "sent_at": timezone.now(), "is_uncertain": False}
+        done |= {"error": "", "claimed_until": None}
+    else:
+        done = {"state": State.UNCLEAR, "error": UNCLEAR, "claimed_until": None}
+    UsageRecord.objects.filter(pk=record.pk).update(**done)
+    for name, value in done.items():
+        setattr(record, name, value)
+
+
+def _of_the_minute(
+    record: UsageRecord, meter: Meter
+) -> tuple[Iterable[Decimal], dict[int, Decimal]]:
+    """What is surely in the minute's total, and by key what is or is not."""
+    start = datetime.fromtimestamp(_first(record), UTC)
+    rows = UsageRecord.objects.filter(
         customer=record.customer_id,
         meter=record.meter,
-        state=UsageRecord.State.SENT,
-        at__gte=datetime.fromtimestamp(first, UTC),
-        at__lt=datetime.fromtimestamp(first + MINUTE, UTC),
-    ).aggregate(total=Sum("value"), number=Count("pk"))
-    if formula == "sum":
-        expected = Decimal(others["total"] or 0) + record.value
-    else:
-        expected = Decimal(others["number"] + 1)
-    return _total(record, identifier(meter), first) >= expected
+        at__gte=start,
+        at__lt=start + timedelta(seconds=MINUTE),
+    )
+    sure, unsure, added_up = [], {}, timezone.now() - ADDED_UP
+    for row in rows:
+        if row.state == State.SENT and row.sent_at and row.sent_at <= added_up:
+            sure.append(_weight(row, meter))
+        elif row.state == State.SENT or row.is_uncertain:
+            unsure[row.pk] = _weight(row, meter)
+    return sure, unsure
 
 
-def _meter(record: UsageRecord) -> dict[str, Any]:
-    for page in pages("/v1/billing/meters", account=record.customer.account):
-        for meter in page.rows:
-            if meter.get("event_name") == record.meter:
-                return meter
-    return {}
+def _weight(record: UsageRecord, meter: Meter) -> Decimal:
+    return Decimal(1) if meter.formula == "count" else record.value
 
 
-def _total(record: UsageRecord, meter_id: str, first: int) -> Decimal:
+def _first(record: UsageRecord) -> int:
+    """The second with which the record's minute begins."""
+    return int(record.at.timestamp()) // MINUTE * MINUTE
+
+
+def _total(record: UsageRecord, meter: Meter) -> Decimal:
+    first = _first(record)
     answer = request(
         "get",
-        f"/v1/billing/meters/{quote(meter_id, safe='')}/event_summaries",
+        f"/v1/billing/meters/{quote(meter.stripe_id, safe='')}/event_summaries",
         {
             "customer": record.customer.stripe_id,
             "start_time": first,

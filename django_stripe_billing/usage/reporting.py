@@ -7,12 +7,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Min, Sum
+from django.db.models import Count, Min, OuterRef, Subquery, Sum
 from django.utils import timezone
 
 from ..conf import settings
 from ..exceptions import UsageError
-from ..models import Customer, SubscriptionItem, UsageRecord
+from ..models import Customer, Meter, SubscriptionItem, UsageRecord
 from ..models.usage import new_identifier
 from ..rules.snapshots import ENDED_STATUSES
 
@@ -74,8 +74,10 @@ def total(subscriber: Any, meter: str, *, since: datetime | None = None) -> Deci
 def totals(subscriber: Any, *, since: datetime | None = None) -> dict[str, Decimal]:
     """What a subscriber has used in the current period, as reported here, by meter; two queries.
 
-    The period is that of their live subscription, the earliest of its items; without one, the last
-    30 days. `since` counts from another moment.
+    Added up as the meter does at Stripe: `sum`, `count` or `last`. How it does is known from the
+    first `send_usage` on; until then the values are summed. The period is that of their live
+    subscription, the earliest of its items; without one, the last 30 days. `since` counts from
+    another moment.
     """
     if getattr(subscriber, "pk", None) is None:
         return {}
@@ -84,8 +86,20 @@ def totals(subscriber: Any, *, since: datetime | None = None) -> dict[str, Decim
         customer__subscriber=subscriber,
         at__gte=since or _period_start(subscriber),
     ).exclude(state=UsageRecord.State.REFUSED)
-    found = own.order_by("meter").values_list("meter").annotate(Sum("value"))
-    return {meter: Decimal(number) for meter, number in found}
+    latest = own.filter(meter=OuterRef("meter")).order_by("-at", "-pk").values("value")
+    formula = Meter.objects.filter(account="", event_name=OuterRef("meter")).values("formula")
+    found = own.order_by("meter").values("meter")
+    found = found.annotate(
+        sum=Sum("value"),
+        count=Count("pk"),
+        last=Subquery(latest[:1]),
+        formula=Subquery(formula[:1]),
+    )
+    totals: dict[str, Decimal] = {}
+    for row in found:
+        by_formula = {"count": row["count"], "last": row["last"]}
+        totals[row["meter"]] = Decimal(by_formula.get(row["formula"] or "", row["sum"]))
+    return totals
 
 
 def _period_start(subscriber: Any) -> datetime:

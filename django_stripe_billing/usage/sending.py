@@ -14,7 +14,8 @@ from django.utils import timezone
 from ..exceptions import StripeAuthenticationError, StripeError, StripeUnavailableError
 from ..models import Customer, UsageRecord
 from ..stripe_api import Pace, paced, request, without_secrets
-from .counted import was_counted
+from .counted import settle_uncertain
+from .meters import learn_meters
 from .reporting import OLDEST
 
 logger = logging.getLogger("django_stripe_billing.usage")
@@ -23,22 +24,29 @@ BATCH = 100
 LEASE = timedelta(minutes=10)
 """How long a batch is its worker's; what a crash left behind is sent again after that."""
 
-REMEMBERED = timedelta(hours=23)
-"""Stripe remembers an identifier for at least 24 hours. After that, what may have arrived is looked
-for before it is sent again. https://docs.stripe.com/api/billing/meter-event/create"""
-
+DUPLICATE = "duplicate_meter_event"
 ALREADY = "already exists with identifier"
-"""What Stripe says of an identifier that it has counted."""
+"""What Stripe says of an identifier that it has counted: the code, or the words without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
     """What came of one round."""
 
-    sent: int
-    refused: int
-    left: int
+    sent: int = 0
+    refused: int = 0
+    unclear: int = 0
+    """Perhaps counted by Stripe, perhaps not: for a person."""
+    left: int = 0
     """Claimed and not answered: Stripe is down, or was asked too often."""
+
+    def __add__(self, other: Sent) -> Sent:
+        return Sent(
+            sent=self.sent + other.sent,
+            refused=self.refused + other.refused,
+            unclear=self.unclear + other.unclear,
+            left=self.left + other.left,
+        )
 
 
 def send_usage(pace: Pace, *, batch: int = BATCH, until: Callable[[], bool] | None = None) -> Sent:
@@ -47,21 +55,30 @@ def send_usage(pace: Pace, *, batch: int = BATCH, until: Callable[[], bool] | No
     Stops at the first call that Stripe does not answer: the rest is as likely to fail, and nothing
     is lost by waiting. `until()` true stops it after the batch. Raises StripeAuthenticationError.
     """
-    sent = refused = 0
+    done = Sent()
     with paced(pace):
-        while not (until and until()) and (claimed := _claim(batch)):
-            for position, record in enumerate(claimed):
-                try:
-                    is_sent = _send(record)
-                except StripeUnavailableError as error:
-                    _give_back(claimed[position:], error)
-                    return Sent(sent=sent, refused=refused, left=len(claimed) - position)
-                except StripeAuthenticationError as error:
-                    _give_back(claimed[position:], error)
-                    raise
-                sent += is_sent
-                refused += not is_sent
-    return Sent(sent=sent, refused=refused, left=0)
+        while not done.left and not (until and until()) and (claimed := _claim(batch)):
+            done += _send_batch(claimed)
+    return done
+
+
+def _send_batch(claimed: list[UsageRecord]) -> Sent:
+    learn_meters(claimed)
+    sent = refused = unclear = 0
+    waiting = claimed
+    try:
+        judged = settle_uncertain(claimed)
+        waiting, sent, unclear = list(judged.unsent), judged.counted, judged.unclear
+        while waiting:
+            is_sent = _send(waiting[0])
+            del waiting[0]
+            sent += is_sent
+            refused += not is_sent
+    except StripeError as error:
+        _give_back(waiting, error)
+        if not isinstance(error, StripeUnavailableError):
+            raise
+    return Sent(sent=sent, refused=refused, unclear=unclear, left=len(waiting))
 
 
 def _claim(number: int) -> list[UsageRecord]:
@@ -85,21 +102,17 @@ def _claim(number: int) -> list[UsageRecord]:
 
 
 def _send(record: UsageRecord) -> bool:
-    """Send one record, unless Stripe has counted it already; whether it was taken.
+    """Send one record; whether it was taken.
 
     That an attempt was made is written before it: a crash afterwards leaves a record that may have
     arrived, never one that seems untouched.
     """
-    first_tried_at = record.first_tried_at
-    is_forgotten = first_tried_at and timezone.now() - first_tried_at > REMEMBERED
-    if record.is_uncertain and is_forgotten and was_counted(record):
-        return _finish(record, UsageRecord.State.SENT)
     if record.at < timezone.now() - OLDEST:
         return _finish(
             record, UsageRecord.State.REFUSED, "Older than the 35 days that Stripe takes."
         )
     UsageRecord.objects.filter(pk=record.pk).update(
-        first_tried_at=first_tried_at or timezone.now(), is_uncertain=True
+        first_tried_at=record.first_tried_at or timezone.now(), is_uncertain=True
     )
     try:
         request(
@@ -121,11 +134,20 @@ def _send(record: UsageRecord) -> bool:
     except (StripeUnavailableError, StripeAuthenticationError):
         raise
     except StripeError as error:
-        if ALREADY in str(error):
+        if _is_duplicate(error):
             return _finish(record, UsageRecord.State.SENT)
         logger.error("Stripe refused usage %s: %s", record.identifier, error)
         return _finish(record, UsageRecord.State.REFUSED, str(error))
     return _finish(record, UsageRecord.State.SENT)
+
+
+def _is_duplicate(error: StripeError) -> bool:
+    """Stripe has counted the identifier, in whatever words it says so.
+
+    Nothing else can be wrong with an identifier: its length was looked at when it was reported.
+    """
+    is_about_it = error.param == "identifier" and not error.code.startswith("parameter_")
+    return error.code == DUPLICATE or is_about_it or ALREADY in str(error)
 
 
 def _finish(record: UsageRecord, state: str, error: str = "") -> bool:
@@ -143,4 +165,5 @@ def _finish(record: UsageRecord, state: str, error: str = "") -> bool:
 def _give_back(records: list[UsageRecord], error: StripeError) -> None:
     """The first was asked about, the others were not; all are free again at once."""
     UsageRecord.objects.filter(pk__in=[record.pk for record in records]).update(claimed_until=None)
-    UsageRecord.objects.filter(pk=records[0].pk).update(error=without_secrets(str(error))[:2000])
+    first = UsageRecord.objects.filter(pk=records[0].pk, state=UsageRecord.State.PENDING)
+    first.update(error=without_secrets(str(error))[:2000])

@@ -129,7 +129,7 @@ ENDING = StatusWords(
 REFUSED = StatusWords(
     label=gettext_lazy("Trial refused"),
     sentence=gettext_lazy(
-        "This card has had a trial before. Access begins with the first payment."
+        "This card or e-mail address has had a trial before. Access begins with the first payment."
     ),
     tone="notice",
 )

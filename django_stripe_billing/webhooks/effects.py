@@ -38,8 +38,8 @@ INVOICE = Effect(
     signals=("entitlement_changed", "access_ending"),
 )
 PAYMENT = Effect(
-    does="fetches the one-off payment, writes what it grants",
-    signals=("payment_changed", *ENTITLEMENTS),
+    does="fetches the one-off payment, writes what it grants; or fetches the invoice that was paid",
+    signals=("payment_changed", "invoice_refunded", "invoice_disputed", *ENTITLEMENTS),
     emails=("receipt",),
 )
 CATALOG = Effect(does="mirrors the catalog, writes what it grants", signals=ENTITLEMENTS)

@@ -1,4 +1,4 @@
-"""What events about one-off payments do to the database, inside the event's transaction.
+"""What events about payments do to the database, inside the event's transaction.
 
 No payload is taken at its word, because a payment's state lives in several objects: an event about
 any of them makes us fetch all, unless what is stored was read after the event.
@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from ..models import CheckoutSession, Event, Payment
+from ..models import CheckoutSession, Event, Invoice, Payment
 from ..rules import snapshots
 from ..rules.events import EventSnapshot, Subject
-from ..rules.json_values import identifier
+from ..rules.invoice_money import parse_invoice_money
+from ..rules.json_values import JSONObject, customer_of, identifier, mapping
 from ..rules.ordering import Verdict
 from ..stripe_api import fetch_payment
 from ..sync import (
     Cause,
     PaymentReading,
+    apply_invoice_money,
     apply_payment,
     close_sessions,
     expect_payment,
@@ -33,7 +35,8 @@ NOBODYS = Result(
     note="The checkout has no customer, so there is nobody to grant anything to.",
 )
 NOT_OURS = Result(
-    status=Event.Status.IGNORED, note="It is about no payment of a checkout that is known here."
+    status=Event.Status.IGNORED,
+    note="It is about no payment of a checkout that is known here, and no invoice.",
 )
 SETTLED = "checkout.session.async_payment_succeeded"
 
@@ -93,9 +96,44 @@ def on_payment(event: EventSnapshot, fetches: Fetches) -> Result:
     which |= Q(charge_id=charge_id) & ~Q(charge_id="")
     row = Payment.objects.filter(which, account=event.account).first()
     if row is None:
-        return NOT_OURS
+        is_possible = intent_id and _may_have_paid_an_invoice(event)
+        return _on_invoice_money(event, intent_id, fetches) if is_possible else NOT_OURS
     wanted = WantedPayment(subject=Subject.PAYMENT, id=row.stripe_id)
     return _settle(event, wanted, row, fetches)
+
+
+def _may_have_paid_an_invoice(event: EventSnapshot) -> bool:
+    """Money that has nothing to do with us costs no call where that can be seen."""
+    if event.object.get("object") == "charge" and not customer_of(event.object):
+        return False
+    return Invoice.objects.filter(account=event.account, amount_paid__gt=0).exists()
+
+
+def _on_invoice_money(event: EventSnapshot, intent_id: str, fetches: Fetches) -> Result:
+    """It paid an invoice, perhaps: neither the charge nor the refund or dispute says which."""
+    wanted = Wanted(subject=Subject.INVOICE_MONEY, id=intent_id)
+    fetched = fetches.get(wanted)
+    if fetched is None:
+        raise NeedsFetch(wanted, may_lack=True)
+    found = parse_invoice_money(
+        fetched.data.get("payments"), fetched.data.get("intent"), _disputes_of(fetched.data)
+    )
+    if found is None:
+        return NOT_OURS
+    invoice = Wanted(subject=Subject.INVOICE, id=found.invoice_id)
+    subjects.apply_fetched_invoice(event, invoice, fetches)
+    try:
+        is_newer = apply_invoice_money(found, fetched.interval, account=event.account)
+    except Invoice.DoesNotExist:
+        if invoice in fetches:
+            return UNREADABLE
+        raise NeedsFetch(invoice) from None
+    return PROCESSED if is_newer else STALE
+
+
+def _disputes_of(data: JSONObject) -> list[JSONObject]:
+    rows = data.get("disputes")
+    return [mapping(row) for row in rows] if isinstance(rows, list) else []
 
 
 def _settle(event: EventSnapshot, wanted: Wanted, row: Payment | None, fetches: Fetches) -> Result:

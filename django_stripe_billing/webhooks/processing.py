@@ -24,7 +24,7 @@ from ..models import Customer, Event, Invoice, Price, Product, Subscription
 from ..models.mirrored import to_datetime
 from ..rules import json_values
 from ..rules.events import EventSnapshot, Subject, parse_event, without_bearer_values
-from ..stripe_api import fetch_subscription, request, without_secrets
+from ..stripe_api import fetch_invoice_money, fetch_subscription, request, without_secrets
 from ..sync import begun_anew
 from .answers import (
     NOT_ACCEPTED,
@@ -214,6 +214,9 @@ def _fetch(wanted: Wanted, *, account: str) -> Fetched:
     """
     if wanted.subject is Subject.PAYMENT:
         return fetch_wanted_payment(wanted, account=account)
+    if wanted.subject is Subject.INVOICE_MONEY:
+        answer = fetch_invoice_money(wanted.id, account=account)
+        return Fetched(data=answer.data, interval=answer.interval, revision=-1)
     with transaction.atomic(durable=True):
         revision = (
             MODELS[wanted.subject]

@@ -47,7 +47,7 @@ def on_subscription(event: EventSnapshot, fetches: Fetches) -> Result:
     if snapshot is None:
         return UNREADABLE
     latest = Wanted(subject=Subject.INVOICE, id=snapshot.latest_invoice_id)
-    _apply_fetched_invoice(event, latest, fetches)
+    apply_fetched_invoice(event, latest, fetches)
     [outcome] = apply_subscriptions(
         [
             SubscriptionReading(
@@ -71,7 +71,7 @@ def on_subscription(event: EventSnapshot, fetches: Fetches) -> Result:
     return told
 
 
-def _apply_fetched_invoice(event: EventSnapshot, wanted: Wanted, fetches: Fetches) -> None:
+def apply_fetched_invoice(event: EventSnapshot, wanted: Wanted, fetches: Fetches) -> None:
     """Grace counts from the oldest unpaid invoice: where its event was lost or comes later, the
     latest invoice was fetched, or the grace of somebody who pays yearly would be long over."""
     fetched = fetches.get(wanted)

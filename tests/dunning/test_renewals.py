@@ -193,6 +193,54 @@ def test_an_invoice_that_was_paid_meanwhile_is_no_error(shop, payer, subscriber,
     assert dunning_of(subscriber) is None
 
 
+def test_what_an_ended_subscription_owed_is_not_charged(shop, payer, subscriber, clock, break_card):
+    break_card()
+    clock.to_renewal(payer.subscription)
+    clock.advance(days=20)
+    assert status() == "canceled"
+    old = Invoice.objects.unpaid().get()
+    break_card("pm_card_visa")
+    with pytest.raises(NothingToPayError):
+        retry_payment(subscriber)
+    later = shop.subscribe(payer, shop.starter_monthly)
+    shop.sandbox.deliver()
+    break_card()
+    clock.to_renewal(later)
+    shown = dunning_of(subscriber)
+    assert (shown.subscription_id, shown.amount) == (later["id"], 900)
+    break_card("pm_card_visa")
+    paid = retry_payment(subscriber)
+    assert (paid.stripe_id, paid.amount_paid) == (shown.invoice_id, shown.amount)
+    assert dunning_of(subscriber) is None
+    old.refresh_from_db()
+    assert old.status == "open"
+
+
+def test_of_two_troubled_subscriptions_the_one_that_is_shown_is_paid(
+    shop, payer, subscriber, clock, break_card
+):
+    other = shop.subscribe(payer, shop.starter_monthly)
+    shop.sandbox.deliver()
+    break_card()
+    clock.to_renewal(other)
+    break_card("pm_card_visa")
+    paid = []
+    while shown := dunning_of(subscriber):
+        invoice = retry_payment(subscriber)
+        assert (invoice.stripe_id, invoice.amount_paid) == (shown.invoice_id, shown.amount)
+        paid.append(invoice.amount_paid)
+    assert sorted(paid) == [900, 2000]
+
+
+def test_an_invoice_that_is_sent_may_be_paid_before_it_is_late(shop, subscriber, clock):
+    customer = shop.bind(subscriber)
+    shop.subscribe(customer, collection_method="send_invoice", days_until_due=10)
+    shop.sandbox.deliver()
+    clock.advance(hours=2)
+    assert dunning_of(subscriber) is None
+    assert retry_payment(subscriber).status == "paid"
+
+
 def test_somebody_elses_invoice_is_not_paid(
     shop, payer, subscriber, other_subscriber, clock, break_card
 ):

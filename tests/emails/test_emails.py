@@ -198,10 +198,60 @@ def test_nothing_is_sent_for_nothing(subscribed):
     assert not mail.outbox
 
 
-def test_the_same_attempt_is_not_complained_about_twice(subscribed):
-    """Stripe tells of a payment that must be confirmed as failed, too."""
-    deliver(told("payment_action_required", invoice()), told("payment_failed", invoice()))
-    assert subjects() == ["Please confirm your payment of $20.00"]
+ACTION = "Please confirm your payment of $20.00"
+
+
+class TestThreeDSecure:
+    """Stripe tells of a payment that must be confirmed as failed, too: one e-mail an attempt."""
+
+    FAILED = staticmethod(lambda **values: told("payment_failed", invoice(**values)))
+    ACTION = staticmethod(lambda **values: told("payment_action_required", invoice(**values)))
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_one_email_an_attempt_in_any_order(self, subscribed, seed):
+        payloads = [self.FAILED(), self.ACTION()] * 2
+        random.Random(seed).shuffle(payloads)
+        deliver(*payloads)
+        [message] = mail.outbox
+        assert invoice()["hosted_invoice_url"] in message.body
+
+    def test_the_confirmation_is_asked_for_where_it_is_heard_of_first(self, subscribed):
+        deliver(self.ACTION(), self.FAILED())
+        assert subjects() == [ACTION]
+
+    def test_a_failure_that_was_sent_leads_to_the_confirmation(self, subscribed):
+        deliver(self.FAILED(), self.ACTION())
+        [message] = mail.outbox
+        assert message.subject != ACTION
+        assert "confirm the payment" in message.body
+        assert invoice()["hosted_invoice_url"] in message.body
+
+    def test_a_failure_that_was_not_sent_yet_becomes_the_confirmation(self, subscribed):
+        with transaction.atomic():
+            deliver(self.FAILED(), self.ACTION())
+        assert subjects() == [ACTION]
+
+    def test_a_failure_that_could_not_be_sent_becomes_the_confirmation(self, subscribed, settings):
+        mail_by(settings, "tests.emails.test_emails.Broken")
+        deliver(self.FAILED(), self.ACTION())
+        mail_by(settings, "django.core.mail.backends.locmem.EmailBackend")
+        call_command("send_billing_emails")
+        assert subjects() == [ACTION]
+
+    def test_the_next_attempt_has_its_own(self, subscribed):
+        deliver(self.FAILED(), self.ACTION())
+        deliver(self.ACTION(attempt_count=2), self.FAILED(attempt_count=2))
+        assert len(mail.outbox) == 2
+        assert subjects()[1] == ACTION
+
+    @pytest.mark.parametrize("turn", [1, -1])
+    def test_where_confirmations_are_switched_off_the_failure_is_told(
+        self, subscribed, configured, turn
+    ):
+        configured(EMAILS={"action_required": False})
+        deliver(*[self.FAILED(), self.ACTION()][::turn])
+        assert [row.kind for row in EmailMessage.objects.all()] == ["payment_failed"]
+        assert len(mail.outbox) == 1
 
 
 def test_what_rolls_back_sends_nothing(subscribed):

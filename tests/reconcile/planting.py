@@ -14,9 +14,10 @@ from django_stripe_billing.models import (
     Invoice,
     Subscription,
     SubscriptionItem,
+    TrialUse,
 )
 from django_stripe_billing.reconcile import ChangeLimit, reconcile
-from django_stripe_billing.sync import Cause, sync_invoice
+from django_stripe_billing.sync import Cause, sync_invoice, sync_subscription
 
 from .crowd import crowd, show
 
@@ -232,6 +233,18 @@ def plant(shop, sandbox, rows):
     sync_invoice(invoice["id"], cause=Cause(kind="event", id="evt_invoice"))
     Invoice.objects.filter(stripe_id=invoice["id"]).update(attempt_count=5)
     planted.add("invoice_differs", invoice["id"])
+
+    # Trials
+
+    row = next(spots)
+    row |= {"status": "trialing", "trial_end": row["items"]["data"][0]["current_period_end"]}
+    sync_subscription(row["id"], cause=Cause(kind="event", id="evt_trial"))
+    person = Customer.objects.get(stripe_id=row["customer"])
+    TrialUse.objects.create(kind="subscriber", value="planted", customer=person)
+    path = "/v1/payment_methods/pm_card_mastercard/attach"
+    shop.call("POST", path, {"customer": row["customer"]})
+    state.remove(next(state.all("event")))  # long ago: Stripe does not list it any more
+    planted.add("trial_card_unknown", row["customer"])
 
     # Stripe's own opinion
 

@@ -81,7 +81,7 @@ def test_the_dearer_plan_is_not_to_be_had_without_paying_the_difference(client, 
         content_type="application/json",
     )
     assert answer.status_code == 400
-    assert "when" in answer.json()
+    assert "when" in answer.json()["fields"]
 
 
 def test_a_second_scheduled_change_leaves_the_present_alone(

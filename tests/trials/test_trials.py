@@ -1,5 +1,6 @@
 """One trial for each subscriber, e-mail address and card, played against the sandbox."""
 
+import random
 import threading
 from datetime import timedelta
 
@@ -7,17 +8,35 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from django_stripe_billing.access import explain, has_feature
-from django_stripe_billing.models import CheckoutSession, Customer, Subscription, TrialUse
-from django_stripe_billing.reconcile import Options, begin, execute
+from django_stripe_billing.access import dunning_of, explain, has_feature
+from django_stripe_billing.models import (
+    CheckoutSession,
+    Customer,
+    Drift,
+    KnownCard,
+    Subscription,
+    TrialUse,
+)
+from django_stripe_billing.reconcile import (
+    ChangeLimit,
+    Options,
+    begin,
+    estimate,
+    execute,
+    reconcile,
+    repair_drift,
+)
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.signals import trial_will_end
+from django_stripe_billing.sync import Cause
 
 from ..conftest import make_subscriber
 from ..shop import DAY
+from ..webhooks.test_view import post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -128,8 +147,6 @@ def test_without_an_address_the_subscriber_counts(shop, visitor, begin_trial, ad
 def test_a_card_has_one_trial_whatever_comes_first(
     shop, stripe_sandbox, ada, visitor, begin_trial, seed
 ):
-    import random
-
     begin_trial(ada)
     eve = visitor("eve")
     refused = begin_trial(eve, shuffle=random.Random(seed), copies=2)
@@ -137,7 +154,9 @@ def test_a_card_has_one_trial_whatever_comes_first(
     assert not has_feature(eve.subscriber, "reports")
     assert has_feature(ada.subscriber, "reports")
     assert Subscription.objects.get(stripe_id=refused["id"]).is_trial_refused
-    assert "its card had a trial before" in str(explain(eve.subscriber, "reports"))
+    assert "its card or e-mail address had a trial before" in str(
+        explain(eve.subscriber, "reports")
+    )
     assert eve.get(reverse("stripe_billing:status")).json()["active"] is False
 
 
@@ -204,6 +223,231 @@ def test_reconcile_agrees_with_a_refused_trial(
     stripe_sandbox.drop()
     execute(begin(Options(apply=True)))
     assert not has_feature(eve.subscriber, "reports")
+
+
+class TestKnownBefore:
+    """A card that was saved, or told of, before the trial."""
+
+    @pytest.fixture
+    def cardless(self, shop):
+        terms = {"trial_days": "7", "trial_without_card": "true"}
+        shop.add_price(shop.pro, 500, "cardless", **terms)
+        shop.sync()
+
+    @pytest.fixture
+    def save_card(self, stripe_sandbox):
+        def save_card(client, **how):
+            answer = client.post(reverse("stripe_billing:setup"))
+            session = stripe_sandbox.pay(answer["Location"])
+            stripe_sandbox.deliver(**how)
+            url = reverse("stripe_billing:checkout_return")
+            client.get(url, {"session_id": session["id"]})
+            stripe_sandbox.deliver()
+
+        return save_card
+
+    def test_a_card_that_was_saved_before_has_one_trial(
+        self, shop, stripe_sandbox, visitor, cardless, save_card
+    ):
+        """The tab is closed: nobody comes back from the checkout."""
+        found = []
+        for name in ("ada", "eve", "zoe"):
+            client = visitor(name)
+            save_card(client)
+            stripe_sandbox.pay(open_checkout(client, "cardless"), payment_method="")
+            stripe_sandbox.deliver()
+            found.append(has_feature(client.subscriber, "reports"))
+        assert found == [True, False, False]
+        refused = Subscription.objects.filter(is_trial_refused=True)
+        assert refused.count() == 2
+        stripe_sandbox.advance(8 * DAY)
+        stripe_sandbox.deliver()
+        paid = Subscription.objects.values_list("status", "is_trial_refused")
+        assert set(paid) == {("active", False), ("active", True)}
+        assert all(has_feature(row.customer.subscriber, "reports") for row in refused)
+
+    def test_a_saved_card_is_not_a_trial(self, visitor, cardless, save_card, begin_trial):
+        ada, eve = visitor("ada"), visitor("eve")
+        save_card(ada)
+        assert kinds() == []
+        assert begin_trial(eve)["status"] == "trialing"
+        assert has_feature(eve.subscriber, "reports")
+        begin_trial(ada, "cardless", payment_method="")
+        assert not has_feature(ada.subscriber, "reports")
+
+    def test_a_saved_card_is_kept_as_a_hash(self, shop, ada, save_card):
+        save_card(ada)
+        [known] = KnownCard.objects.all()
+        [method] = shop.call("GET", f"/v1/customers/{known.customer.stripe_id}/payment_methods")[
+            "data"
+        ]
+        assert method["card"]["fingerprint"] not in known.value
+        assert len(known.value) == 64
+
+    def test_a_rolled_secret_key_forgets_no_saved_card(
+        self, visitor, cardless, save_card, begin_trial, settings
+    ):
+        ada, eve = visitor("ada"), visitor("eve")
+        save_card(ada)
+        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+        settings.SECRET_KEY = "another-one-now"
+        begin_trial(eve)
+        ada.force_login(get_user_model().objects.get(username="ada"))
+        begin_trial(ada, "cardless", payment_method="")
+        assert has_feature(eve.subscriber, "reports")
+        assert not has_feature(ada.subscriber, "reports")
+
+    def test_a_known_card_costs_few_statements(self, shop, stripe_sandbox, ada, save_card):
+        save_card(ada)
+        stripe_sandbox.pay(open_checkout(ada))
+        [created] = stripe_sandbox.drop("customer.subscription.created")
+        stripe_sandbox.deliver()
+        Subscription.objects.all().delete()
+        with CaptureQueriesContext(connection) as queries:
+            assert post(created).status_code == 200
+        assert Subscription.objects.get().status == "trialing"
+        assert len(queries) <= 25
+
+
+class TestLostCards:
+    """Nobody told of the card, and nobody came back: reconcile asks."""
+
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch):
+        monkeypatch.setattr("django_stripe_billing.reconcile.rates.TEST_RATE", 10_000.0)
+
+    @pytest.fixture
+    def lost(self, stripe_sandbox, ada, visitor, begin_trial):
+        begin_trial(ada)
+        eve = visitor("eve")
+        stripe_sandbox.pay(open_checkout(eve))
+        assert stripe_sandbox.drop("payment_method.attached")
+        stripe_sandbox.deliver()
+        assert has_feature(eve.subscriber, "reports")
+        stripe_sandbox.advance(100)
+        return eve
+
+    def test_it_is_told_and_left_alone_without_apply(self, lost):
+        assert estimate(Options()).calls == 1 + 3 + 1
+        report = reconcile()
+        customer = Customer.objects.get(subscriber=lost.subscriber)
+        [drift] = report.drift
+        assert (drift.kind, drift.object_id) == ("trial_card_unknown", customer.stripe_id)
+        assert drift.stripe == "a card that had a trial before"
+        assert has_feature(lost.subscriber, "reports")
+
+    def test_apply_refuses_the_second_trial(self, lost, ada):
+        report = reconcile(apply=True)
+        assert [(row.kind, row.state) for row in report.drift] == [
+            ("trial_card_unknown", "repaired")
+        ]
+        assert not has_feature(lost.subscriber, "reports")
+        assert has_feature(ada.subscriber, "reports")
+        assert reconcile(apply=True).drift == []
+
+    def test_a_first_trial_goes_on_and_its_card_is_noted(
+        self, shop, stripe_sandbox, ada, visitor, begin_trial
+    ):
+        stripe_sandbox.pay(open_checkout(ada))
+        stripe_sandbox.drop("payment_method.attached")
+        stripe_sandbox.deliver()
+        stripe_sandbox.advance(100)
+        assert [row.state for row in reconcile(apply=True).drift] == ["repaired"]
+        assert kinds() == ["card", "email", "subscriber"]
+        assert has_feature(ada.subscriber, "reports")
+        eve = visitor("eve")
+        begin_trial(eve)
+        assert not has_feature(eve.subscriber, "reports")
+
+    def test_it_takes_no_more_access_than_it_may(self, lost):
+        report = reconcile(apply=True, max_changes=ChangeLimit.parse("0"))
+        assert [row.state for row in report.drift] == ["found"]
+        assert has_feature(lost.subscriber, "reports")
+
+    def test_a_person_repairs_it_alone(self, lost):
+        assert len(reconcile().drift) == 1
+        cause = Cause(kind="person", id="1")
+        row = Drift.objects.get(kind="trial_card_unknown")
+        assert repair_drift(row, cause=cause)
+        row.refresh_from_db()
+        assert row.state == "repaired"
+        assert not has_feature(lost.subscriber, "reports")
+        Drift.objects.filter(pk=row.pk).update(state="found")
+        repair_drift(row, cause=cause)
+        row.refresh_from_db()
+        assert row.state == "gone"
+
+    def test_few_are_asked_for_in_a_run(self, lost, monkeypatch):
+        monkeypatch.setattr("django_stripe_billing.reconcile.trials.MOST", 0)
+        assert reconcile().drift == []
+
+    def test_a_trial_without_a_card_is_no_drift(self, shop, stripe_sandbox, ada, begin_trial):
+        terms = {"trial_days": "7", "trial_without_card": "true"}
+        shop.add_price(shop.pro, 500, "cardless", **terms)
+        shop.sync()
+        begin_trial(ada, "cardless", payment_method="")
+        stripe_sandbox.advance(100)
+        assert reconcile(apply=True).drift == []
+
+
+class TestAddressWrittenLater:
+    """Checkout and the portal write the customer's address after the trial was claimed."""
+
+    @pytest.fixture
+    def begin_without(self, shop, stripe_sandbox, visitor):
+        methods = iter(["pm_card_visa", "pm_card_mastercard", "pm_card_amex"])
+
+        def begin_without(name, email, **how):
+            client = visitor(name, "")
+            url = open_checkout(client)
+            session = stripe_sandbox.pay(url, payment_method=next(methods))
+            shop.call("POST", f"/v1/customers/{session['customer']}", {"email": email})
+            stripe_sandbox.deliver(**how)
+            return client
+
+        return begin_without
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_it_has_one_trial_whatever_comes_first(self, begin_without, seed):
+        ada = begin_without("ada", "same@example.com")
+        eve = begin_without("eve", " Same@Example.com", shuffle=random.Random(seed), copies=2)
+        assert has_feature(ada.subscriber, "reports")
+        assert not has_feature(eve.subscriber, "reports")
+        assert kinds() == ["card", "card", "email", "subscriber", "subscriber"]
+
+    def test_another_address_is_claimed_too(self, begin_without):
+        found = [
+            has_feature(begin_without(name, f"{name}@example.com").subscriber, "reports")
+            for name in ("ada", "eve")
+        ]
+        assert found == [True, True]
+
+    def test_an_address_that_changes_after_the_trial_is_nobodys(
+        self, shop, stripe_sandbox, ada, begin_trial, visitor
+    ):
+        subscription = begin_trial(ada)
+        shop.call("POST", f"/v1/subscriptions/{subscription['id']}", {"trial_end": "now"})
+        stripe_sandbox.deliver()
+        path = f"/v1/customers/{subscription['customer']}"
+        shop.call("POST", path, {"email": "eve@example.com"})
+        stripe_sandbox.deliver()
+        eve = visitor("eve", "eve@example.com")
+        assert begin_trial(eve, payment_method="pm_card_mastercard")["status"] == "trialing"
+        assert has_feature(ada.subscriber, "reports")
+
+    def test_a_checkout_that_expires_gives_such_an_address_back(
+        self, shop, stripe_sandbox, visitor, begin_trial
+    ):
+        client = visitor("ada", "")
+        url = open_checkout(client)
+        path = f"/v1/customers/{Customer.objects.get().stripe_id}"
+        shop.call("POST", path, {"email": "ada@example.com"})
+        stripe_sandbox.deliver()
+        assert kinds() == ["email", "subscriber"]
+        shop.call("POST", f"/v1/checkout/sessions/{url.rpartition('/')[2]}/expire")
+        stripe_sandbox.deliver()
+        assert kinds() == []
+        assert begin_trial(client)["status"] == "trialing"
 
 
 # Claims and their release
@@ -325,7 +569,13 @@ def test_of_two_at_the_same_moment_one_has_the_trial(shop, stripe_sandbox, visit
 
 @pytest.mark.parametrize(
     ("how", "at_the_end"),
-    [("", "canceled"), ("cancel", "canceled"), ("pause", "paused"), ("nonsense", "canceled")],
+    [
+        ("", "canceled"),
+        ("cancel", "canceled"),
+        ("pause", "paused"),
+        ("create_invoice", "past_due"),
+        ("nonsense", "canceled"),
+    ],
 )
 def test_a_trial_without_a_card_ends_as_the_plan_says(
     shop, stripe_sandbox, ada, begin_trial, how, at_the_end
@@ -341,7 +591,10 @@ def test_a_trial_without_a_card_ends_as_the_plan_says(
     stripe_sandbox.advance(8 * DAY)
     stripe_sandbox.deliver()
     assert Subscription.objects.get().status == at_the_end
-    assert not Subscription.objects.get().entitlements.exists()
+    has_grace = at_the_end == "past_due"
+    assert Subscription.objects.get().entitlements.exists() is has_grace
+    unpaid = dunning_of(ada.subscriber)
+    assert (unpaid.amount_text if unpaid else "") == ("$5.00" if has_grace else "")
 
 
 def test_a_trial_asks_for_a_card_unless_the_plan_says_otherwise(shop, ada):
@@ -371,6 +624,22 @@ def test_the_coming_end_is_announced_once(shop, stripe_sandbox, ada, begin_trial
     stripe_sandbox.advance(11 * DAY + 60)
     stripe_sandbox.deliver(copies=3)
     assert told == [(subscription["id"], subscription["trial_end"])]
+
+
+def test_two_events_for_one_change_announce_it_once(shop, stripe_sandbox, ada, begin_trial, told):
+    subscription = begin_trial(ada)
+    stripe_sandbox.advance(11 * DAY + 60)
+    stripe_sandbox.engine.tick()
+    [first] = stripe_sandbox.drop("customer.subscription.trial_will_end")
+    twin = {**first, "id": f"{first['id']}twin", "created": first["created"] + 1}
+    stripe_sandbox.mailbox.pending.extend([first, twin])
+    assert set(stripe_sandbox.deliver()) == {200}
+    assert told == [(subscription["id"], subscription["trial_end"])]
+    later = subscription["trial_end"] + 10 * DAY
+    shop.call("POST", f"/v1/subscriptions/{subscription['id']}", {"trial_end": later})
+    stripe_sandbox.advance(10 * DAY + 60)
+    stripe_sandbox.deliver()
+    assert told[1:] == [(subscription["id"], later)]
 
 
 def test_the_coming_end_of_what_has_ended_is_not_announced(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from dataclasses import astuple
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -54,9 +55,10 @@ class Command(BaseCommand):
             except BillingError as error:
                 raise CommandError(f"{type(error).__name__}: {error}") from None
             waiting = UsageRecord.objects.filter(state=UsageRecord.State.PENDING).count()
-            if done.sent or done.refused or done.left or not options["watch"]:
+            if any(astuple(done)) or not options["watch"]:
+                unclear = f", {done.unclear:,} for a person" if done.unclear else ""
                 self.stdout.write(
-                    f"{done.sent:,} sent, {done.refused:,} refused, {waiting:,} waiting"
+                    f"{done.sent:,} sent, {done.refused:,} refused, {waiting:,} waiting{unclear}"
                 )
             if not options["watch"] or stopping.is_set():
                 if done.left:

@@ -12,7 +12,7 @@ from ...rules.drift import MEANINGS, Kind
 from ...sync import Cause, recompute
 from ..recording import mark
 from ..settled import SETTLED
-from .others import is_in_catalog, look_again, repair_event, repair_invoice
+from .others import is_in_catalog, look_again, repair_event, repair_invoice, repair_trial
 from .payments import is_of_payment, repair_payment
 from .refusals import ask_a_person, check_run
 from .rows import (
@@ -79,6 +79,7 @@ class DriftRepairs:
             **dict.fromkeys(OF_CATALOG, self._catalog),
             **dict.fromkeys(OF_EVENTS, repair_event),
             Kind.SUBSCRIPTION_CUSTOMER: subscription,
+            Kind.TRIAL_CARD_UNKNOWN: partial(repair_trial, cause=self._cause),
             Kind.INVOICE_DIFFERS: partial(repair_invoice, cause=self._cause),
             **dict.fromkeys(SETTLED, look_again),
         }

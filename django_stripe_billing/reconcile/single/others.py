@@ -1,4 +1,4 @@
-"""Drift of invoices, events and the catalog, repaired one by one."""
+"""Drift of invoices, trials, events and the catalog, repaired one by one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from ...models import Drift, Event, Invoice, Price, Product
 from ...rules.drift import Kind
 from ...rules.invoices import InvoiceSnapshot
 from ...stripe_api import request
-from ...sync import Cause, sync_invoice
+from ...sync import Cause, claim_card, read_fingerprints, sync_invoice
 from ...webhooks import process_again, receive
 from ..events import as_of
+from ..options import Options
 from ..recording import mark
 from ..settled import SETTLED
+from ..trials import in_trial_without_card
 from .refusals import ask_a_person
 from .rows import outcome
 
@@ -30,6 +32,17 @@ def _invoice_here(drift: Drift) -> InvoiceSnapshot | None:
     rows = Invoice.objects.filter(account=drift.run.account, stripe_id=drift.object_id)
     row = rows.select_related("customer").first()
     return row.snapshot() if row else None
+
+
+def repair_trial(drift: Drift, *, cause: Cause) -> str:
+    options = Options(account=drift.run.account, customer_id=drift.object_id)
+    found = False
+    if in_trial_without_card(options).exists():
+        for fingerprint in read_fingerprints(drift.object_id, account=options.account):
+            claim_card(drift.object_id, fingerprint, account=options.account, cause=cause)
+            found = True
+    mark([drift], Drift.State.REPAIRED if found else Drift.State.GONE)
+    return outcome(drift)
 
 
 def repair_event(drift: Drift) -> str:
