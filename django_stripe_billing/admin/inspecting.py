@@ -32,6 +32,9 @@ class InspectingAdmin(ModelAdmin):
     dashboard_folder = ""
     """Where Stripe's Dashboard shows these objects."""
 
+    class Media:
+        css = {"all": ["stripe_billing/admin.css"]}
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -53,6 +56,7 @@ class InspectingAdmin(ModelAdmin):
 class InspectingInline(TabularInline):
     """Rows of a related model, read-only."""
 
+    template = "admin/stripe_billing/inline.html"
     extra = 0
     can_delete = False
 

@@ -113,7 +113,6 @@ class ReconcileRunAdmin(InspectingAdmin):
     readonly_fields = ["outcome", "mode", "duration", "chosen"]
 
     class Media:
-        css = {"all": ["stripe_billing/admin.css"]}
         js = ["stripe_billing/vendor/chart.umd.min.js", "stripe_billing/charts.js"]
 
     # The list

@@ -6,22 +6,13 @@
 
 import os
 import shutil
-import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from .eyes import Eyes
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "example_project"))
-
-SUPPORT = """
-from django.contrib.auth.models import Permission, User
-user = User.objects.create_user("support", password="sandbox-only", is_staff=True)
-user.user_permissions.set(Permission.objects.filter(
-    content_type__app_label="stripe_billing", codename__startswith="view_"))
-"""
-"""Somebody of the staff who may look at everything, and do nothing."""
+from .staging import Theatre, seeded
 
 
 @pytest.fixture(scope="session")
@@ -39,35 +30,21 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def seeded(tmp_path_factory):
-    """A database with people in it, to be copied: migrating takes its time."""
-    from demo.stage import Stage
+def database(tmp_path_factory):
+    return seeded(tmp_path_factory.mktemp("seeded") / "demo.sqlite3")
 
-    stage, path = Stage(), tmp_path_factory.mktemp("seeded") / "demo.sqlite3"
-    try:
-        stage.manage("migrate", "--verbosity", "0")
-        stage.manage("seed")
-        stage.manage("shell", "--command", SUPPORT)
-        shutil.copy(stage.folder / "demo.sqlite3", path)
-    finally:
-        stage.close()
-    return path
+
+@pytest.fixture(scope="session")
+def theatre(database):
+    found = Theatre(database)
+    yield found
+    found.close()
 
 
 @pytest.fixture
-def stage(seeded, request):
-    """A site and a sandbox of its own, with the plans pushed."""
-    from demo.stage import Stage
-
-    found = Stage()
-    found.environment.update(getattr(request, "param", {}))
-    try:
-        shutil.copy(seeded, found.folder / "demo.sqlite3")
-        found.open()
-        found.manage("push_catalog", "plans.toml")
-        yield found
-    finally:
-        found.close()
+def stage(theatre):
+    """A site and a sandbox, with the plans pushed and nothing sold."""
+    return theatre.set_up()
 
 
 @pytest.fixture
@@ -77,7 +54,7 @@ def eyes(chromium, stage):
     found = Eyes(chromium, stage.site, Path(folder) if folder else None)
     yield found
     found.close()
-    assert found.problems == []
+    assert not found.problems, "\n".join(found.problems)
 
 
 @pytest.fixture
@@ -117,3 +94,12 @@ def let_through(stage):
     stage.operate("mend")
     stage.operate("hold", holding=False)
     stage.operate("wait")
+
+
+@contextmanager
+def lose_webhooks(stage):
+    """What happens meanwhile, we never hear of."""
+    stage.operate("hold", holding=True)
+    yield
+    stage.operate("drop")
+    stage.operate("hold", holding=False)

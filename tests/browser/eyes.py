@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from .page_scripts import CONTRAST, VIOLATIONS, axe
+from .page_scripts import CONTRAST, SETTLED, VIOLATIONS, axe
 
 WIDTHS = (375, 768, 1280)
 SCHEMES = ("light", "dark")
@@ -50,6 +50,7 @@ class Eyes:
 
     def look(self, page, name):
         """Look at what `page` shows now, in every width and scheme."""
+        page.wait_for_load_state()
         before = page.viewport_size
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
@@ -62,9 +63,11 @@ class Eyes:
         page.set_viewport_size(before)
 
     def judge(self, page, name, width):
-        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))")
+        page.evaluate(SETTLED)
         if self._folder:
-            page.screenshot(path=self._folder / f"{name}.png", full_page=True, animations="disabled")
+            page.screenshot(
+                path=self._folder / f"{name}.png", full_page=True, animations="disabled"
+            )
         real = page.evaluate("document.documentElement.scrollWidth")
         if real > width:
             self.problems.append(f"{name} is {real} wide")

@@ -10,6 +10,15 @@ document.addEventListener("securitypolicyviolation", (event) => {
 """
 """Says violations of the Content-Security-Policy in the console, reported ones too."""
 
+SETTLED = """
+new Promise((done) => requestAnimationFrame(() => {
+  const running = document.getAnimations().filter((found) => found instanceof CSSTransition);
+  running.forEach((transition) => transition.finish());
+  setTimeout(done, 0);
+}))
+"""
+"""Waits until another width or scheme is drawn, without its transitions."""
+
 AXE = """
 ;axe.run(document, { resultTypes: ["violations"], preload: false }).then((found) =>
   found.violations.map(({ id, impact, nodes }) => ({

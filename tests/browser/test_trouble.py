@@ -9,6 +9,7 @@ from .conftest import choose, keep_back, let_through, pay
 pytestmark = pytest.mark.browser
 
 DAY = 86_400
+PAGES = ("", "pricing/", "change/", "cancel/", "pause/", "invoices/", "change/?quantity=4")
 
 
 def test_a_payment_that_fails_is_said_and_mended(stage, eyes, buy):
@@ -81,12 +82,10 @@ def test_who_may_not_is_told_so(stage, eyes, buy):
     invoice = stage.stripe("GET", "/v1/invoices")["data"][0]["id"]
     member = eyes.sign_in("charles")
     assert member.goto(f"{stage.site}/billing/").status == 403
-    assert member.get_by_role("heading", name="You may not do that").is_visible()
     eyes.look(member, "denied")
     stranger = eyes.sign_in("linus")
-    assert stranger.goto(f"{stage.site}/billing/invoices/{invoice}/").status == 404
-    assert stranger.goto(f"{stage.site}/billing/return/?session_id=cs_test_none").status == 404
-    eyes.look(stranger, "nobody's-checkout")
+    for path in (f"invoices/{invoice}/", "return/?session_id=cs_test_none"):
+        assert stranger.request.get(f"{stage.site}/billing/{path}").status == 404
 
 
 def test_longer_words_fit_as_well(stage, eyes, buy):
@@ -98,7 +97,7 @@ def test_longer_words_fit_as_well(stage, eyes, buy):
             viewport={"width": 375, "height": 900},
             storage_state=page.context.storage_state(),
         )
-        for name in ("", "pricing/", "change/", "cancel/", "pause/", "invoices/", "change/?quantity=4"):
+        for name in PAGES:
             own.goto(f"{stage.site}/billing/{name}")
             assert own.evaluate("document.documentElement.lang") == language
             assert own.evaluate("document.documentElement.scrollWidth") <= 375, name
