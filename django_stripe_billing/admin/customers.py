@@ -25,11 +25,8 @@ from .synced import in_words, synced_by
 from .timeline import Entry, timeline
 from .timeline_lines import in_words as in_timeline
 
-SHOWN = [
-    "stripe_id",
-    "in_stripe",
-    "email",
-    "name",
+SHOWN = ["subscriber", "stripe_id", "in_stripe", "email", "name"]
+MORE = [
     "account",
     "livemode",
     "is_deleted",
@@ -82,12 +79,15 @@ class CustomerAdmin(DoingAdmin, AskingAdmin):
     deeds = (LinkToSubscriber(), GrantFeature(), SendToPortal())
     dashboard_folder = "customers"
     change_form_template = "admin/stripe_billing/customer_change_form.html"
-    list_display = ["__str__", "account", "subscriber", "email", "name", "is_deleted", "in_stripe"]
+    list_display = ["__str__", "subscriber", "email", "name", "is_deleted", "in_stripe", "account"]
     list_filter = [LinkFilter, "is_deleted", "livemode"]
     list_select_related = ["subscriber"]
     inlines = [SubscriptionInline, PaymentInline]
-    fields = ["subscriber", *SHOWN]
-    readonly_fields = ["subscriber", *SHOWN]
+    fieldsets = [
+        (None, {"fields": SHOWN}),
+        (gettext_lazy("More"), {"fields": MORE, "classes": ["collapse"]}),
+    ]
+    readonly_fields = [*SHOWN, *MORE]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("subscriber")

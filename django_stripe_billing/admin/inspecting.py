@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
@@ -12,13 +12,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import STRIPE_API_BASE, settings, subscriber_model
+from .bases import ModelAdmin, TabularInline
 from .exporting import PERMISSION, export_csv
-
-if TYPE_CHECKING:  # these are generic for type checkers only
-    ModelAdmin = admin.ModelAdmin[Any]
-    TabularInline = admin.TabularInline[Any, Any]
-else:
-    ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
 
 DASHBOARD = "https://dashboard.stripe.com"
 
@@ -57,6 +52,7 @@ class InspectingInline(TabularInline):
     """Rows of a related model, read-only."""
 
     template = "admin/stripe_billing/inline.html"
+    hide_title = True  # of each row, in unfold
     extra = 0
     can_delete = False
 

@@ -85,7 +85,6 @@ class ReconcileRunAdmin(InspectingAdmin):
         "found",
         "left",
         "compared",
-        "calls",
         "duration",
     ]
     list_filter = ["state", "is_applying", ScopeFilter, "livemode", "started_at"]
