@@ -6,7 +6,6 @@
 
 import os
 import shutil
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -94,12 +93,3 @@ def let_through(stage):
     stage.operate("mend")
     stage.operate("hold", holding=False)
     stage.operate("wait")
-
-
-@contextmanager
-def lose_webhooks(stage):
-    """What happens meanwhile, we never hear of."""
-    stage.operate("hold", holding=True)
-    yield
-    stage.operate("drop")
-    stage.operate("hold", holding=False)

@@ -48,12 +48,25 @@ class Eyes:
         path = "/admin/login/?next=/admin/"
         return self.sign_in(username, path=path, then="**/admin/", **how)
 
-    def look(self, page, name):
-        """Look at what `page` shows now, in every width and scheme."""
+    def glance(self, page, name):
+        """Look at what `page` shows on a phone."""
+        before = page.viewport_size
+        page.set_viewport_size({"width": 375, "height": 900})
+        self.judge(page, f"{name}-375-light", 375)
+        self.examine(page, f"{name}-375-light")
+        page.set_viewport_size(before)
+
+    def look(self, page, name, *, is_loaded_again=False):
+        """Look at what `page` shows now, in every width and scheme.
+
+        Some pages choose their scheme as they load, and have to be loaded again.
+        """
         page.wait_for_load_state()
         before = page.viewport_size
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
+            if is_loaded_again:
+                page.reload()
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
                 self.judge(page, f"{name}-{width}-{scheme}", width)

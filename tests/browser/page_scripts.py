@@ -64,7 +64,7 @@ CONTRAST = r"""
     const element = walker.currentNode.parentElement;
     const text = walker.currentNode.textContent.trim();
     if (!text || ["SCRIPT", "NOSCRIPT"].includes(element.tagName)) { continue; }
-    if (!element.checkVisibility()) { continue; }
+    if (!element.checkVisibility() || element.closest(".material-symbols-outlined")) { continue; }
     const style = getComputedStyle(element);
     const [one, other] = [light(parts(style.color)), light(behind(element))];
     const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);

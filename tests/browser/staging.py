@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2] / "example_project"))
 
 from demo.stage import Stage
+from demo.visitor import Visitor
 
 SUPPORT = """
 from django.contrib.auth.models import Permission, User
@@ -69,3 +70,24 @@ class Theatre:
         for ending in ("-wal", "-shm"):
             Path(self._stage.folder, f"demo.sqlite3{ending}").unlink(missing_ok=True)
         shutil.copy(self._database, self._stage.folder / "demo.sqlite3")
+
+
+def with_drift(stage):
+    """Two teams have a plan; of one that ended, and of one that began, we never heard.
+
+    Returns the visitors who are let in and have not paid, and the other way round.
+    """
+    ada, grace, linus = (Visitor(stage.site, name) for name in ("ada", "grace", "linus"))
+    for buyer, price in ((ada, "team_monthly"), (linus, "starter_monthly")):
+        buyer.pay(buyer.start_checkout(price))
+    stage.operate("wait")
+    stage.manage("reconcile_entitlements")
+    _newest, older = stage.stripe("GET", "/v1/subscriptions")["data"]
+    stage.operate("hold", holding=True)
+    stage.stripe("DELETE", f"/v1/subscriptions/{older['id']}")
+    grace.pay(grace.start_checkout("starter_monthly"))
+    stage.operate("drop")
+    stage.operate("hold", holding=False)
+    stage.manage("reconcile_entitlements", expected=1)
+    assert ada.may_read_reports() and not grace.may_read_reports()
+    return ada, grace
