@@ -25,8 +25,8 @@ from .synced import in_words, synced_by
 from .timeline import Entry, timeline
 from .timeline_lines import in_words as in_timeline
 
-SHOWN = ["subscriber", "stripe_id", "in_stripe", "email", "name"]
-MORE = [
+SHOWN = ("subscriber", "stripe_id", "in_stripe", "email", "name")
+MORE = (
     "account",
     "livemode",
     "is_deleted",
@@ -39,7 +39,7 @@ MORE = [
     "payment_method_exp_month",
     "payment_method_exp_year",
     "created_at",
-]
+)
 
 
 class SubscriptionInline(InspectingInline):
