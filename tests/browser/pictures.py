@@ -32,10 +32,10 @@ def make(screenshots):
     FOLDER.mkdir(exist_ok=True)
     for name, source in PICTURES.items():
         with Image.open(screenshots / f"{source}.png") as seen:
-            height = min(seen.height, TALLEST.get(name, 640))
+            height = min(seen.height, TALLEST.get(name, 860))
             shown = seen.convert("RGB").crop((0, 0, seen.width, height))
         path = FOLDER / f"{name}.png"
-        shown.quantize(64).save(path, optimize=True)
+        shown.quantize(128).save(path, optimize=True)
         print(f"{path.name}: {path.stat().st_size:,} bytes")
         assert path.stat().st_size <= LARGEST
 
