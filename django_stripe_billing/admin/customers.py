@@ -26,11 +26,8 @@ from .synced import in_words, synced_by
 from .timeline import Entry, timeline
 from .timeline_lines import in_words as in_timeline
 
-SHOWN = [
-    "stripe_id",
-    "in_stripe",
-    "email",
-    "name",
+SHOWN = ("subscriber", "stripe_id", "in_stripe", "email", "name")
+MORE = (
     "account",
     "livemode",
     "is_deleted",
@@ -43,7 +40,7 @@ SHOWN = [
     "payment_method_exp_month",
     "payment_method_exp_year",
     "created_at",
-]
+)
 
 
 class SubscriptionInline(InspectingInline):
@@ -83,12 +80,15 @@ class CustomerAdmin(DoingAdmin, AskingAdmin):
     deeds = (LinkToSubscriber(), GrantFeature(), SendToPortal())
     dashboard_folder = "customers"
     change_form_template = "admin/stripe_billing/customer_change_form.html"
-    list_display = ["__str__", "account", "subscriber", "email", "name", "is_deleted", "in_stripe"]
+    list_display = ["__str__", "subscriber", "email", "name", "is_deleted", "in_stripe", "account"]
     list_filter = [LinkFilter, "is_deleted"]
     list_select_related = ["subscriber"]
     inlines = [SubscriptionInline, PaymentInline]
-    fields = ["subscriber", *SHOWN]
-    readonly_fields = ["subscriber", *SHOWN]
+    fieldsets = [
+        (None, {"fields": SHOWN}),
+        (gettext_lazy("More"), {"fields": MORE, "classes": ["collapse"]}),
+    ]
+    readonly_fields = [*SHOWN, *MORE]
 
     def get_quick_search(self, request: HttpRequest) -> list[str]:
         return [*customer_search_fields(), "subscriptions__stripe_id", "payments__stripe_id"]

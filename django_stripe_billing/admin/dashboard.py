@@ -39,7 +39,6 @@ class DashboardAdmin(InspectingAdmin):
     """One page instead of a list."""
 
     class Media:
-        css = {"all": ["stripe_billing/admin.css"]}
         js = ["stripe_billing/vendor/chart.umd.min.js", "stripe_billing/charts.js"]
 
     def get_urls(self) -> list[Any]:

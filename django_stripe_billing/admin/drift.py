@@ -112,9 +112,6 @@ class DriftAdmin(AskingAdmin):
     ]
     readonly_fields = ["sentence", "what_next", "at_stake"]
 
-    class Media:
-        css = {"all": ["stripe_billing/admin.css"]}
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("run")
 

@@ -89,4 +89,4 @@ class EventAdmin(AskingAdmin):
         text = CLIENT_SECRET.sub("_secret_…", without_secrets(text[:MOST_CHARACTERS]))
         if is_cut:
             text += "\n" + _("… cut here; Stripe has the whole of it.")
-        return format_html('<pre style="white-space:pre-wrap">{}</pre>', text)
+        return format_html('<pre class="billing-payload">{}</pre>', text)

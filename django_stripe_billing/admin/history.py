@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.contrib.admin.views.main import ChangeList
 from django.utils.functional import cached_property
 
 from ..models import ReconcileRun
+from .bases import ChangeList
 
 MOST_RUNS = 60
 

@@ -12,15 +12,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import STRIPE_API_BASE, settings
+from .bases import TabularInline
 from .exporting import PERMISSION, export_csv
 from .listing import CountingPaginator
 from .searching import SearchingAdmin
 
-if TYPE_CHECKING:  # these are generic for type checkers only
-    TabularInline = admin.TabularInline[Any, Any]
+if TYPE_CHECKING:  # it is generic for type checkers only
     InlineFormSet = BaseInlineFormSet[Any, Any, Any]
 else:
-    TabularInline, InlineFormSet = admin.TabularInline, BaseInlineFormSet
+    InlineFormSet = BaseInlineFormSet
 
 DASHBOARD = "https://dashboard.stripe.com"
 
@@ -38,6 +38,9 @@ class InspectingAdmin(SearchingAdmin):
     paginator = CountingPaginator
     dashboard_folder = ""
     """Where Stripe's Dashboard shows these objects."""
+
+    class Media:
+        css = {"all": ["stripe_billing/admin.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -70,6 +73,8 @@ class InspectingInline(TabularInline):
     """Rows of a related model, read-only."""
 
     formset = FirstRows
+    template = "admin/stripe_billing/inline.html"
+    hide_title = True  # of each row, in unfold
     extra = 0
     can_delete = False
 

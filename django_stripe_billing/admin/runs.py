@@ -85,7 +85,6 @@ class ReconcileRunAdmin(InspectingAdmin):
         "found",
         "left",
         "compared",
-        "calls",
         "duration",
     ]
     list_filter = ["state", "is_applying", ScopeFilter, "livemode", "started_at"]
@@ -113,7 +112,6 @@ class ReconcileRunAdmin(InspectingAdmin):
     readonly_fields = ["outcome", "mode", "duration", "chosen"]
 
     class Media:
-        css = {"all": ["stripe_billing/admin.css"]}
         js = ["stripe_billing/vendor/chart.umd.min.js", "stripe_billing/charts.js"]
 
     # The list

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.apps import apps
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from ..conf import subscriber_model
-
-if TYPE_CHECKING:  # generic for type checkers only
-    ModelAdmin = admin.ModelAdmin[Any]
-else:
-    ModelAdmin = admin.ModelAdmin
+from .bases import ModelAdmin
 
 MOST_FOUND = 500
 """How many rows a search by index finds; the page says that there are more."""

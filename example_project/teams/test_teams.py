@@ -40,6 +40,12 @@ def test_without_plans_the_pricing_page_says_what_to_run(db):
     assert "push_catalog" in Client().get("/billing/pricing/").content.decode()
 
 
+def test_what_is_not_there_is_said_in_the_frame_of_the_site(ada):
+    answer = ada.get("/billing/invoices/in_of_somebody_else/")
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.content.decode()
+
+
 def test_a_plan_opens_its_features_in_views_api_and_templates(shop, ada):
     assert ada.get("/reports/").status_code == 403
     assert ada.get("/api/reports/").json()["detail"]

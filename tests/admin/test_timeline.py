@@ -31,7 +31,7 @@ def url(customer):
 def lines(answer):
     """The rows of the table as text: at, about, what, cause."""
     body = answer.text.partition('id="timeline"')[2]
-    rows = re.findall(r"<tr>(<td>.*?)</tr>", body, re.DOTALL)
+    rows = re.findall(r"<tr>(<td[^>]*>.*?)</tr>", body, re.DOTALL)
     return [
         [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)]
         for row in rows

@@ -1,58 +1,23 @@
-"""Looking at a page: its width, its colours, its console; at three widths, light and dark."""
+"""Looking at a page: its width, its colours, its console, its policy, and what axe says of it."""
 
-import re
+import json
+from pathlib import Path
+
+from .page_scripts import CONTRAST, SETTLED, VIOLATIONS, axe
 
 WIDTHS = (375, 768, 1280)
 SCHEMES = ("light", "dark")
-EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+EXAMINED = {(375, "light"), (1280, "light"), (1280, "dark")}
+"""Where axe looks, too: it takes its time."""
 
-CONTRAST = r"""
-() => {
-  const parts = (color) => {
-    const drawn = document.createElement("canvas").getContext("2d");
-    drawn.canvas.width = drawn.canvas.height = 1;
-    drawn.fillStyle = color;
-    drawn.fillRect(0, 0, 1, 1);
-    return Array.from(drawn.getImageData(0, 0, 1, 1).data);
-  };
-  const light = ([r, g, b]) => {
-    const [x, y, z] = [r, g, b].map((part) => {
-      const unit = part / 255;
-      return unit <= 0.04045 ? unit / 12.92 : ((unit + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-  };
-  const behind = (element) => {
-    for (let found = element; found; found = found.parentElement) {
-      const color = parts(getComputedStyle(found).backgroundColor);
-      if (color[3] === 255) { return color; }
-    }
-    return parts("Canvas");
-  };
-  const poor = new Set();
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    const text = walker.currentNode.textContent.trim();
-    if (!text || ["SCRIPT", "NOSCRIPT"].includes(element.tagName)) { continue; }
-    if (!element.checkVisibility()) { continue; }
-    const style = getComputedStyle(element);
-    const [one, other] = [light(parts(style.color)), light(behind(element))];
-    const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-    const isLarge = parseFloat(style.fontSize) >= 24;
-    if (ratio < (isLarge ? 3 : 4.5)) { poor.add(`${ratio.toFixed(2)}: ${text.slice(0, 40)}`); }
-  }
-  return Array.from(poor);
-}
-"""
-"""Texts whose contrast is below WCAG's AA."""
+GRAVE = {"serious", "critical"}
 
 
 class Eyes:
     """`problems` is what was found."""
 
-    def __init__(self, chromium, stage, folder):
-        self._chromium, self._stage, self._folder = chromium, stage, folder
+    def __init__(self, chromium, site, folder=None):
+        self._chromium, self._site, self._folder = chromium, site, folder
         self._contexts = []
         self.problems = []
         if folder:
@@ -60,51 +25,91 @@ class Eyes:
 
     def open(self, **how):
         """A page of a fresh browser profile."""
-        context = self._chromium.new_context(**{"locale": "en-US", **how})
+        viewport = {"width": 1280, "height": 900}
+        context = self._chromium.new_context(**{"locale": "en-US", "viewport": viewport, **how})
         self._contexts.append(context)
+        context.add_init_script(VIOLATIONS)
         page = context.new_page()
         page.on("console", lambda message: self._hear(message, page))
         page.on("pageerror", lambda error: self.problems.append(f"{page.url}: {error}"))
+        page.on("response", lambda response: self._receive(response, page))
         return page
 
-    def sign_in(self, username, **how):
+    def sign_in(self, username, *, path="/accounts/login/", then="**/team/", **how):
         page = self.open(**how)
-        page.goto(f"{self._stage.site}/accounts/login/")
+        page.goto(f"{self._site}{path}")
         page.fill("[name=username]", username)
         page.fill("[name=password]", "sandbox-only")
-        page.click("main button")
-        page.wait_for_url("**/team/")
+        page.press("[name=password]", "Enter")
+        page.wait_for_url(then)
         return page
 
-    def look(self, page, name):
-        """Look at what `page` shows, in every width and scheme, as the same person."""
-        state = page.context.storage_state()
+    def sign_in_as_staff(self, username, **how):
+        path = "/admin/login/?next=/admin/"
+        return self.sign_in(username, path=path, then="**/admin/", **how)
+
+    def glance(self, page, name):
+        """Look at what `page` shows on a phone."""
+        before = page.viewport_size
+        page.set_viewport_size({"width": 375, "height": 900})
+        self.judge(page, f"{name}-375-light", 375)
+        self.examine(page, f"{name}-375-light")
+        page.set_viewport_size(before)
+
+    def look(self, page, name, *, is_loaded_again=False):
+        """Look at what `page` shows now, in every width and scheme.
+
+        Some pages choose their scheme as they load, and have to be loaded again.
+        """
+        page.wait_for_load_state()
+        before = page.viewport_size
         for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            if is_loaded_again:
+                page.reload()
             for width in WIDTHS:
-                seen = self.open(
-                    color_scheme=scheme,
-                    viewport={"width": width, "height": 900},
-                    storage_state=state,
-                )
-                seen.goto(page.url)
-                self._judge(seen, f"{name}-{width}-{scheme}", width)
-                seen.context.close()
-                self._contexts.remove(seen.context)
+                page.set_viewport_size({"width": width, "height": 900})
+                self.judge(page, f"{name}-{width}-{scheme}", width)
+                if (width, scheme) in EXAMINED:
+                    self.examine(page, f"{name}-{width}-{scheme}")
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(before)
+
+    def judge(self, page, name, width):
+        page.evaluate(SETTLED)
+        if self._folder:
+            page.screenshot(
+                path=self._folder / f"{name}.png", full_page=True, animations="disabled"
+            )
+        real = page.evaluate("document.documentElement.scrollWidth")
+        if real > width:
+            self.problems.append(f"{name} is {real} wide")
+        self.problems += [f"{name}: contrast {poor}" for poor in page.evaluate(CONTRAST)]
+        if page.locator("h1").count() != 1:
+            self.problems.append(f"{name} has {page.locator('h1').count()} first headings")
+
+    def examine(self, page, name):
+        """Ask axe. What is not grave is written down beside the pictures."""
+        for found in page.evaluate(axe()):
+            line = f"{name}: axe {found['impact']} {found['id']}: {found['nodes']}"
+            if found["impact"] in GRAVE:
+                self.problems.append(line)
+            if self._folder:
+                with Path(self._folder, "axe.jsonl").open("a") as notes:
+                    notes.write(json.dumps({"page": name, **found}) + "\n")
 
     def close(self):
         for context in self._contexts:
             context.close()
 
-    def _judge(self, seen, name, width):
-        if self._folder:
-            seen.screenshot(path=self._folder / f"{name}.png", full_page=True)
-        real = seen.evaluate("document.documentElement.scrollWidth")
-        if real > width:
-            self.problems.append(f"{name} is {real} wide")
-        self.problems += [f"{name}: contrast {poor}" for poor in seen.evaluate(CONTRAST)]
-        if seen.locator("h1").count() != 1:
-            self.problems.append(f"{name} has {seen.locator('h1').count()} first headings")
+    def _receive(self, response, page):
+        """A page may be a 4xx; what it loads may not, and nothing may be a 5xx."""
+        is_page = response.request.is_navigation_request()
+        if response.status >= (500 if is_page else 400):
+            self.problems.append(f"{page.url}: {response.status} for {response.url}")
 
     def _hear(self, message, page):
-        if message.type in {"error", "warning"} and not EXPECTED.search(message.text):
+        if message.text.startswith("Failed to load resource: the server responded"):
+            return  # _receive knows which, and whether it may
+        if message.type in {"error", "warning"}:
             self.problems.append(f"{page.url}: {message.text}")

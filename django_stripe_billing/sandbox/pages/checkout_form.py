@@ -36,9 +36,9 @@ def form_page(
     values = form or {}
     shown = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
     content = f"""<form id="promotion" method="post"></form><form method="post" class="two">
-<button class="default" type="submit" name="action" value="pay" tabindex="-1"></button>
+<button class="default" type="submit" name="action" value="pay" tabindex="-1">Pay</button>
 <section>{_summary(engine, session)}</section>
-<section><h1>{_heading(session)}</h1>{shown}{_fields(session, values)}
+<section><h2>{_heading(session)}</h2>{shown}{_fields(session, values)}
 <button class="wide" type="submit" name="action" value="pay">{_button(engine, session)}</button>
 </section></form>"""
     return page("Checkout", content, status=402 if error else 200, wide=True)

@@ -38,7 +38,7 @@ def page(title: str, content: str, *, status: int = 200, wide: bool = False) -> 
     body = f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <title>{escape(title)}</title><style>{STYLE}</style></head><body>
-<div class="banner">Sandbox: a stand-in for Stripe. No money moves.</div>
+<header class="banner">Sandbox: a stand-in for Stripe. No money moves.</header>
 <main class="{"wide" if wide else "two"}">{content}</main></body></html>"""
     return Page(status=status, body=body)
 

@@ -95,9 +95,11 @@ def _show(engine: Engine, invoice: StripeObject, *, error: str = "") -> Page:
             for line in invoice["lines"]["data"]
         )
         state = f"{status}, due {_day(invoice['due_date'])}" if invoice["due_date"] else status
+        is_paid = status == "paid"
+        shown_amount = invoice["amount_paid" if is_paid else "amount_remaining"]
         head = (
             f"<section><h1>Invoice {escape(invoice['number'])}</h1>"
-            f'<p class="amount">{money(invoice["amount_remaining"], currency)}</p>'
+            f'<p class="amount">{money(shown_amount, currency)}</p>'
             f'<p class="muted">{escape(state)}</p><table>{rows}</table>'
             f'<p><a href="{escape(invoice["invoice_pdf"])}">Download the PDF</a></p></section>'
         )

@@ -32,7 +32,7 @@ def answer(engine: Engine, object_id: str) -> Page:
     return page(
         object_id,
         f'<section><p><a href="/">Sandbox</a></p><h1>{escape(found["object"])}</h1>'
-        f"<pre>{linked}</pre></section>{told}",
+        f'<pre tabindex="0">{linked}</pre></section>{told}',
         wide=True,
     )
 

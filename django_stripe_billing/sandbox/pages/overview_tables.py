@@ -20,9 +20,9 @@ SHOWN = 50
 def _section(title: str, heads: str, rows: list[str]) -> str:
     if not rows:
         return ""
-    cells = "".join(f"<th>{head}</th>" for head in heads.split("|"))
+    cells = "".join(f'<th scope="col">{head}</th>' for head in heads.split("|"))
     return (
-        f"<section><h2>{title}</h2><table><thead><tr>{cells}</tr></thead>"
+        f'<section class="rows"><h2>{title}</h2><table><thead><tr>{cells}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></section>"
     )
 
@@ -45,7 +45,7 @@ def payments(engine: Engine) -> str:
                 _payment_buttons(intent, charge),
             )
         )
-    return _section("Payments", "Created|Payment|Amount|Status|Customer|", rows)
+    return _section("Payments", "Created|Payment|Amount|Status|Customer|What may come", rows)
 
 
 def _status(intent: StripeObject, charge: StripeObject | None) -> str:
@@ -94,7 +94,7 @@ def disputes(engine: Engine) -> str:
                 buttons,
             )
         )
-    return _section("Disputes", "Created|Dispute|Amount|Status|", rows)
+    return _section("Disputes", "Created|Dispute|Amount|Status|What may come", rows)
 
 
 def subscriptions(engine: Engine) -> str:
@@ -138,7 +138,7 @@ def events(engine: Engine, deliveries: HttpDeliveries) -> str:
         )
         for event in engine.events[-SHOWN:][::-1]
     ]
-    return _section("Events", "Created|Event|Object|Webhook|", rows)
+    return _section("Events", "Created|Event|Object|Webhook|Again", rows)
 
 
 def _about(event: StripeObject) -> str:

@@ -59,12 +59,12 @@ def invoices_section(engine: Engine, customer_id: str) -> str:
     )
     if not rows:
         return ""
-    return f"<section><h2>Invoices</h2><table>{rows}</table></section>"
+    return f'<section><h2>Invoices</h2><table class="amounts">{rows}</table></section>'
 
 
 def _row(invoice: StripeObject) -> str:
     return (
-        f"<tr><td>{moment(invoice['created'])}</td><td>{escape(invoice['number'] or '')}</td>"
+        f"<tr><td>{moment(invoice['created'])[:10]}</td><td>{escape(invoice['number'] or '')}</td>"
         f"<td>{money(invoice['total'], invoice['currency'])}</td>"
         f"<td>{escape(invoice['status'])}</td></tr>"
     )

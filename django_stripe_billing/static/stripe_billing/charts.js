@@ -25,7 +25,7 @@
   function draw(table) {
     const { labels, series } = read(table);
     const canvas = table.closest("figure").querySelector("canvas");
-    const quiet = () => colour("--body-quiet-color");
+    const quiet = () => colour("--billing-quiet");
     const chart = new Chart(canvas, {
       type: "bar",
       data: {
@@ -52,7 +52,7 @@
             beginAtZero: true,
             suggestedMax: 1,
             border: { display: false },
-            grid: { color: () => colour("--hairline-color") },
+            grid: { color: () => colour("--billing-line") },
             ticks: { color: quiet, precision: 0, maxTicksLimit: 5 },
           },
         },
@@ -60,7 +60,7 @@
           colors: { enabled: false },
           legend: {
             align: "start",
-            labels: { boxWidth: 12, boxHeight: 12, color: () => colour("--body-fg") },
+            labels: { boxWidth: 12, boxHeight: 12, color: () => colour("--billing-words") },
           },
         },
       },
