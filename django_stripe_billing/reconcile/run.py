@@ -23,6 +23,7 @@ from ..models.mirrored import to_datetime
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import Pace, TokenBucket, counted_calls, paced, without_secrets
 from . import windows
+from .catalog_check import CatalogCheck
 from .distributing import conduct, shared_pace
 from .events import MissedEvents
 from .features import FeatureCheck
@@ -165,8 +166,10 @@ def execute(run: ReconcileRun, *, tell: Listener = lambda number: None) -> Recon
         try:
             if options.events:
                 MissedEvents(run, options, pace=pace).look()
-            Sweeps(run, options, pace=pace).before()
-            errors = _work(run, options, pace=pace, tell=tell)
+            errors = CatalogCheck(run, options, pace=pace).compare()
+            if not errors:
+                Sweeps(run, options, pace=pace).before()
+                errors = _work(run, options, pace=pace, tell=tell)
             if not errors:
                 errors = finish_comparison(run, options, pace=pace)
         except KeyboardInterrupt:
