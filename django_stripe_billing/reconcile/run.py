@@ -24,6 +24,7 @@ from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import Pace, TokenBucket, counted_calls, paced, without_secrets
 from . import windows
 from .catalog_check import CatalogCheck
+from .catalog_repair import repair_left
 from .distributing import conduct, shared_pace
 from .events import MissedEvents
 from .features import FeatureCheck
@@ -33,6 +34,7 @@ from .options import Options
 from .ownership import at_work, is_alive, this_process
 from .payments import Payments
 from .rates import default_rate
+from .repairing import Repairer
 from .report import UNKNOWN
 from .sweeps import Sweeps
 from .working import Listener, work_windows
@@ -198,6 +200,7 @@ def finish_comparison(run: ReconcileRun, options: Options, *, pace: Pace) -> lis
     if options.verify_features is not None:
         FeatureCheck(run, options, pace=pace).look()
     Sweeps(run, options, pace=pace).after()
+    repair_left(run, options, repairer=Repairer(run, options, pace=pace))
     return errors
 
 
