@@ -79,6 +79,11 @@ class Payment(MirroredModel):
                 fields=["account", "stripe_id"], name="stripe_billing_payment_stripe_id"
             )
         ]
+        indexes = [
+            models.Index(
+                fields=["account", "stripe_created_at"], name="stripe_billing_pay_created"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.stripe_id

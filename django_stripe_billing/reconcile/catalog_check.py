@@ -49,6 +49,11 @@ STILL = "It differs still after the catalog was mirrored."
 Found = Iterator[tuple[str, Difference]]
 
 
+def is_compared(options: Options) -> bool:
+    """A run for one customer leaves the catalog alone: it is everybody's."""
+    return not options.customer_id and any(options.wants(kind) for kind in KINDS)
+
+
 class CatalogCheck:
     """Compares the catalog of an account; repairs it by mirroring it anew."""
 
@@ -63,12 +68,8 @@ class CatalogCheck:
 
     def compare(self) -> list[str]:
         """Compare, and repair where the run repairs; returns the errors, after which nothing else
-        should be compared. Raises StripeError when Stripe does not answer.
-
-        A run for one customer leaves the catalog alone: it is everybody's.
-        """
-        is_wanted = any(self._options.wants(kind) for kind in KINDS)
-        if self._options.customer_id or not is_wanted:
+        should be compared. Raises StripeError when Stripe does not answer."""
+        if not is_compared(self._options):
             return []
         self._read()
         if self._errors:

@@ -68,8 +68,6 @@ def is_in_catalog(drift: Drift) -> bool:
         (Price,) if drift.kind == Kind.PRICE_UNKNOWN else (Product, Feature)
     )
     return any(
-        model._default_manager.filter(
-            account=drift.run.account, stripe_id=drift.object_id
-        ).exists()
+        model._default_manager.filter(account=drift.run.account, stripe_id=drift.object_id).exists()
         for model in models
     )

@@ -36,7 +36,6 @@ from ..sync import (
     revoke_unfounded,
 )
 from ..webhooks import process_again
-from .invoices import InvoiceSweep
 from .options import Options
 from .ownership import beat
 from .patience import Patience
@@ -59,7 +58,6 @@ class Sweeps:
         self._run = run
         self._options = options
         self._account = options.account
-        self._pace = pace
         self._repairer = Repairer(run, options, pace=pace)
         self._cause = Cause(kind="reconcile", id=str(run.pk))
         self._patience = Patience(pace)
@@ -73,7 +71,6 @@ class Sweeps:
         self._unlinked_customers()
         self._duplicate_customers()
         self._duplicate_subscriptions()
-        InvoiceSweep(self._run, self._options, repairer=self._repairer, pace=self._pace).work()
         if not self._options.customer_id:
             self._events(Kind.EVENT_FAILED, Q(status=Event.Status.FAILED))
             silent = timezone.now() - STUCK_AFTER

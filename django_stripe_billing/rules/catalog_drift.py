@@ -98,9 +98,7 @@ def _differing(
     return [
         Difference(
             kind=kind,
-            here=_told(
-                [*((name, getattr(local, name)) for name in names), *_metadata(ours, keys)]
-            ),
+            here=_told([*((name, getattr(local, name)) for name in names), *_metadata(ours, keys)]),
             stripe=_told(
                 [*((name, getattr(remote, name)) for name in names), *_metadata(theirs, keys)]
             ),

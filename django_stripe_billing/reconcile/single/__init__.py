@@ -12,6 +12,7 @@ from ...sync import Cause
 from ..catalog_repair import UNKNOWN, is_in_catalog, judge, mirror_for
 from ..recording import mark
 from ..settled import SETTLED
+from .customers import repair_customer
 from .others import look_again, repair_event, repair_invoice
 from .payments import is_of_payment, repair_payment
 from .refusals import ask_a_person, check_run
@@ -79,6 +80,7 @@ class DriftRepairs:
             **dict.fromkeys(OF_CATALOG, self._catalog),
             **dict.fromkeys(OF_EVENTS, repair_event),
             Kind.SUBSCRIPTION_CUSTOMER: subscription,
+            Kind.CUSTOMER_DELETED_AT_STRIPE: partial(repair_customer, cause=self._cause),
             Kind.INVOICE_DIFFERS: partial(repair_invoice, cause=self._cause),
             **dict.fromkeys(SETTLED, look_again),
         }

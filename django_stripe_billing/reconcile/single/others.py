@@ -54,4 +54,3 @@ def look_again(drift: Drift) -> str:
         ask_a_person(drift)
     mark([drift], Drift.State.GONE)
     return outcome(drift)
-
