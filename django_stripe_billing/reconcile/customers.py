@@ -34,6 +34,7 @@ from ..sync import apply_customer
 from . import windows
 from .allowing import changes_of
 from .leases import TakenOverError
+from .missing import GONE
 from .options import Options
 from .ownership import beat
 from .patience import Patience
@@ -42,6 +43,11 @@ from .repairing import Repairer, stopped
 from .walking import Listener
 
 KIND = Kind.CUSTOMER_DELETED_AT_STRIPE
+NO_CUSTOMER = "no such customer"
+NO_PROOF = (
+    "Stripe does not know the customer, and says of one that was deleted that it was. Is the API"
+    " key of the right account? If so, run it with --allow-empty."
+)
 PATH = "/v1/customers"
 CHUNK = 100
 MOST_AT_ONCE = 50_000
@@ -75,7 +81,7 @@ class DeletedCustomers:
         try:
             answer = self._patience(partial(request, "get", path, account=self._run.account))
         except StripeObjectMissingError:
-            self._found(row, Interval(low=0, high=0), stripe="no such customer")
+            self._found(row, Interval(low=0, high=0), stripe=NO_CUSTOMER)
             return
         snapshot = parse_customer(answer.data)
         if snapshot is not None and snapshot.is_deleted:
@@ -86,6 +92,9 @@ class DeletedCustomers:
         drift = record(
             [drift_row(self._run, difference, object_id=str(row.stripe_id), customer=row)]
         )
+        if stripe == NO_CUSTOMER and not self._options.allow_empty:
+            mark(drift, Drift.State.FAILED, error=NO_PROOF)
+            return
         if not self._run.is_applying:
             return
         changes = changes_of(
@@ -199,10 +208,9 @@ def calls_for_all(account: str) -> int:
 
 def candidates(run: ReconcileRun, options: Options) -> QuerySet[Customer]:
     """Who may be deleted at Stripe, and not here."""
-    ended = Drift.objects.filter(run=run).exclude(state=Drift.State.GONE)
-    ended = ended.filter(
+    ended = Drift.objects.filter(run=run).filter(
         Q(kind=Kind.SUBSCRIPTION_STATUS, stripe__in=ENDED_STATUSES)
-        | Q(kind=Kind.SUBSCRIPTION_MISSING_AT_STRIPE)
+        | Q(kind=Kind.SUBSCRIPTION_MISSING_AT_STRIPE, stripe=GONE)
     )
     return _not_deleted(options).filter(
         _holds(options) | Q(stripe_id__in=ended.values("customer_id"))

@@ -108,9 +108,5 @@ def _busy(run: ReconcileRun) -> int:
 
 
 def _compared(run: ReconcileRun) -> int:
-    return (
-        run.windows.filter(of=ReconcileWindow.Of.SUBSCRIPTIONS).aggregate(total=Sum("compared"))[
-            "total"
-        ]
-        or 0
-    )
+    own = run.windows.filter(of=ReconcileWindow.Of.SUBSCRIPTIONS)
+    return own.aggregate(total=Sum("compared"))["total"] or 0

@@ -43,6 +43,7 @@ class PaymentWorker(Walk):
     """Compares the one-off payments of one window."""
 
     path = "/v1/checkout/sessions"
+    is_open_ended = False
     params: Mapping[str, Any] = {
         "status": "complete",
         "expand": [f"data.{path}" for path in [*PAYMENT_EXPANSIONS, "customer"]],

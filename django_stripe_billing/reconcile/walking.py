@@ -36,6 +36,8 @@ class Walk:
 
     path: str
     params: Mapping[str, Any]
+    is_open_ended = True
+    """The newest window takes whatever comes, also what is created while it is read."""
 
     def __init__(
         self,
@@ -124,7 +126,8 @@ class Walk:
         if self._options.customer_id:
             params["customer"] = self._options.customer_id  # on a test clock, even in the future
         else:
-            if self._window.created_before < self._run.created_before:  # else whatever comes
+            is_last = self._window.created_before == self._run.created_before
+            if not (is_last and self.is_open_ended):
                 created["lt"] = self._window.created_before
         if before is not None:
             created["lt"] = before

@@ -106,7 +106,6 @@ class World:
         """After losses one run makes both sides equal; webhooks go on arriving meanwhile."""
         self.loss = 0.0
         self.moment += 60
-        call_command("sync_catalog", stdout=io.StringIO())
         limit = ChangeLimit.parse("100%")
         report = reconcile(apply=True, max_changes=limit, rate=100_000.0)
         assert report.run.is_complete, report.errors
