@@ -130,6 +130,7 @@ def test_a_lost_dispute_and_its_lost_end(shop, stripe_sandbox, bought, is_won):
 
 
 def test_a_payment_that_stripe_does_not_have(shop, stripe_sandbox, bought):
+    assert reconcile().is_complete  # with this key
     state = stripe_sandbox.engine.state
     state.remove(state.objects[bought["id"]])
     check({"payment_missing_at_stripe"}, stripe_sandbox)
@@ -194,6 +195,7 @@ def test_one_customer_is_compared_alone(shop, stripe_sandbox, bought, other_subs
 
 
 def test_stripe_down_makes_the_run_incomplete_and_harms_nothing(shop, stripe_sandbox, bought):
+    assert reconcile().is_complete
     shop.refund(bought)
     later(stripe_sandbox)
     stripe_sandbox.engine.faults.append(Fault(path="/v1/checkout", status=500, times=-1))
@@ -386,6 +388,7 @@ def test_a_buyer_on_a_test_clock_who_was_deleted_is_found(shop, stripe_sandbox, 
 def test_an_account_that_knows_neither_payment_nor_customer_revokes_nothing(
     shop, stripe_sandbox, bought
 ):
+    assert reconcile().is_complete
     state = stripe_sandbox.engine.state
     state.remove(state.objects[bought["id"]])
     state.remove(state.objects[Customer.objects.get().stripe_id])
