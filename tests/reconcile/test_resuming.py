@@ -391,7 +391,7 @@ def test_what_waited_when_a_run_broke_off_is_looked_at_by_its_id(
     assert (whole.exit_code, whole.errors) == (0, [])
     assert ("GET", f"/v1/subscriptions/{row['id']}") in stripe_sandbox.engine.requests
     assert whole.run.listed == whole.run.compared == 250
-    assert whole.run.windows.get().unsettled == []
+    assert whole.run.windows.get(of="subscriptions").unsettled == []
     status = {"stays": "unpaid", "vanishes": "missing", "is put right": "active"}[fate]
     assert Subscription.objects.get(stripe_id=row["id"]).status == status
     assert (
