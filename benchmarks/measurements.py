@@ -46,7 +46,7 @@ def catalog() -> None:
 
     product = Product.objects.create(stripe_id=page_server.PRODUCT, name="Benchmark")
     for key in ("reports", "seats"):
-        feature = Feature.objects.create(stripe_id=f"feat_{key}", lookup_key=key)
+        feature = Feature.objects.create(stripe_id=f"feat_{key}", lookup_key=key, name=key)
         ProductFeature.objects.create(product=product, feature=feature)
     Price.objects.create(
         stripe_id=page_server.PRICE,
@@ -56,6 +56,7 @@ def catalog() -> None:
         unit_amount=2000,
         interval="month",
         interval_count=1,
+        usage_type="licensed",
     )
 
 

@@ -4,8 +4,8 @@
 
 Subscription number 0 is the newest; each is created a second before the one above it. Every page
 is built on Stripe's own example subscription, about 5 kB each. It knows `limit`, `starting_after`,
-`created[gte]` and `created[lt]`, single subscriptions by id, and nothing else; with `--objects`
-also customers, prices, plans, products and the account by id.
+`created[gte]` and `created[lt]`, single subscriptions by id, the account and its catalog, and
+nothing else; with `--objects` also customers, prices, plans and products by id.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from .catalog import catalog
 from .objects import FIXTURES, PRICE, PRODUCT, Objects
 
 NEWEST = 1_790_000_000
@@ -156,7 +157,7 @@ class Handler(socketserver.StreamRequestHandler):
             body = pages.page(query)
         elif path.startswith("/v1/subscriptions/"):
             body = pages.row(number_of(path))
-        elif (found := self.elsewhere(path)) is not None:
+        elif (found := self.elsewhere(path, query)) is not None:
             body = found
         else:
             status, body = b"404 Not Found", b'{"error": {"message": "not here"}}'
@@ -166,8 +167,8 @@ class Handler(socketserver.StreamRequestHandler):
             % (status, formatdate(time.time(), usegmt=True).encode(), len(body), body)
         )
 
-    def elsewhere(self, path: str) -> bytes | None:
-        return None
+    def elsewhere(self, path: str, query: dict[str, list[str]]) -> bytes | None:
+        return catalog(path, is_active=query.get("active") != ["false"])
 
 
 class ObjectsHandler(Handler):
@@ -177,7 +178,7 @@ class ObjectsHandler(Handler):
         self.server.calls += path != "/calls"
         super().answer(path, query)
 
-    def elsewhere(self, path: str) -> bytes | None:
+    def elsewhere(self, path: str, query: dict[str, list[str]]) -> bytes | None:
         server = self.server
         if path == "/calls":
             return json.dumps({"calls": server.calls, "unknown": server.unknown}).encode()

@@ -334,7 +334,7 @@ def test_a_declined_card_leaves_a_pause_as_it_is(row, decline, world, subscriber
 
 def test_a_declined_card_leaves_what_is_owed(row, decline, world, subscriber):
     decline()
-    world.sandbox.advance(31 * 86_400)
+    world.sandbox.advance(22 * 86_400)
     world.sandbox.deliver()
     with pytest.raises(exceptions.PaymentDeclinedError) as refusal:
         retry_payment(subscriber)

@@ -1,6 +1,7 @@
 """The catalog of plans: from a file into Stripe, and from Stripe into the database."""
 
 from .errors import CatalogConflictError, ForeignCatalogError, PlanFileError
+from .fetching import fetch_listed_nowhere
 from .mirror import SyncSummary, sync_catalog
 from .push import PushSummary, push_catalog
 
@@ -10,6 +11,7 @@ __all__ = [
     "PlanFileError",
     "PushSummary",
     "SyncSummary",
+    "fetch_listed_nowhere",
     "push_catalog",
     "sync_catalog",
 ]

@@ -94,3 +94,13 @@ def _apply_price(
 
 PRODUCTS = Kind(path="/v1/products", model=Product, apply=_apply_product)
 PRICES = Kind(path="/v1/prices", model=Price, apply=_apply_price)
+
+
+def fetch_listed_nowhere(stripe_id: str, *, account: str = "") -> None:
+    """Store a product or a price by its id: of single sessions' prices Stripe lists none.
+
+    Raises UnsettledError, and StripeError.
+    """
+    kind = {"prod_": PRODUCTS, "price_": PRICES}.get(stripe_id.partition("_")[0] + "_")
+    if kind is not None:
+        fetch_one(kind, stripe_id, Calls(account=account))

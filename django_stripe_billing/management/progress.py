@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from ..models import ReconcileRun
+from ..models import ReconcileRun, ReconcileWindow
 from ..reconcile import Options, estimate
 
 
@@ -29,7 +29,8 @@ from ..reconcile import Options, estimate
 def progress(run: ReconcileRun, write: Callable[[str], object], *, is_quiet: bool) -> Iterator[Any]:
     """A bar on a terminal; elsewhere a line for each tenth."""
     total = estimate(Options.from_json(run.options)).subscriptions
-    done = run.windows.aggregate(done=Sum("compared"))["done"] or 0
+    windows = run.windows.filter(of=ReconcileWindow.Of.SUBSCRIPTIONS)
+    done = windows.aggregate(done=Sum("compared"))["done"] or 0
     if is_quiet:
         yield lambda number: None
     elif sys.stderr.isatty():

@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                 ('next_turn', models.FloatField(default=0.0, editable=False, help_text='When the next call may be made, shared.')),
                 ('resumed', models.PositiveIntegerField(default=0, verbose_name='times resumed')),
                 ('created_before', models.BigIntegerField(default=0, help_text="What was created before this second of Stripe's clock is compared.", verbose_name='window')),
-                ('live_before', models.PositiveBigIntegerField(default=0, help_text='When the run began.', verbose_name='live subscriptions here')),
+                ('live_before', models.PositiveBigIntegerField(default=0, help_text='With the payments that grant something, when the run began.', verbose_name='live subscriptions here')),
                 ('listed', models.PositiveBigIntegerField(default=0, verbose_name='listed by Stripe')),
                 ('compared', models.PositiveBigIntegerField(default=0, verbose_name='compared')),
                 ('calls', models.PositiveBigIntegerField(default=0, verbose_name='API calls')),
@@ -370,7 +370,7 @@ class Migration(migrations.Migration):
             name='Drift',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('subscription_missing_here', 'subscription_missing_here'), ('subscription_missing_at_stripe', 'subscription_missing_at_stripe'), ('subscription_customer', 'subscription_customer'), ('subscription_status', 'subscription_status'), ('subscription_period', 'subscription_period'), ('subscription_items', 'subscription_items'), ('subscription_cancellation', 'subscription_cancellation'), ('subscription_fields', 'subscription_fields'), ('subscription_duplicate', 'subscription_duplicate'), ('entitlement_missing', 'entitlement_missing'), ('entitlement_extra', 'entitlement_extra'), ('entitlement_end', 'entitlement_end'), ('entitlement_limit', 'entitlement_limit'), ('customer_missing', 'customer_missing'), ('customer_deleted', 'customer_deleted'), ('customer_unlinked', 'customer_unlinked'), ('customer_duplicate', 'customer_duplicate'), ('price_unknown', 'price_unknown'), ('feature_unknown', 'feature_unknown'), ('feature_disagreement', 'feature_disagreement'), ('invoice_differs', 'invoice_differs'), ('trial_card_unknown', 'trial_card_unknown'), ('payment_missing', 'payment_missing'), ('payment_missing_at_stripe', 'payment_missing_at_stripe'), ('payment_status', 'payment_status'), ('payment_refunded', 'payment_refunded'), ('payment_disputed', 'payment_disputed'), ('payment_fields', 'payment_fields'), ('event_failed', 'event_failed'), ('event_stuck', 'event_stuck'), ('event_missed', 'event_missed')], max_length=40, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('subscription_missing_here', 'subscription_missing_here'), ('subscription_missing_at_stripe', 'subscription_missing_at_stripe'), ('subscription_customer', 'subscription_customer'), ('subscription_status', 'subscription_status'), ('subscription_period', 'subscription_period'), ('subscription_items', 'subscription_items'), ('subscription_cancellation', 'subscription_cancellation'), ('subscription_fields', 'subscription_fields'), ('subscription_duplicate', 'subscription_duplicate'), ('entitlement_missing', 'entitlement_missing'), ('entitlement_extra', 'entitlement_extra'), ('entitlement_end', 'entitlement_end'), ('entitlement_limit', 'entitlement_limit'), ('customer_missing', 'customer_missing'), ('customer_deleted', 'customer_deleted'), ('customer_deleted_at_stripe', 'customer_deleted_at_stripe'), ('customer_unlinked', 'customer_unlinked'), ('customer_duplicate', 'customer_duplicate'), ('product_differs', 'product_differs'), ('price_differs', 'price_differs'), ('feature_differs', 'feature_differs'), ('price_unknown', 'price_unknown'), ('feature_unknown', 'feature_unknown'), ('feature_disagreement', 'feature_disagreement'), ('invoice_differs', 'invoice_differs'), ('trial_card_unknown', 'trial_card_unknown'), ('payment_missing', 'payment_missing'), ('payment_missing_at_stripe', 'payment_missing_at_stripe'), ('payment_status', 'payment_status'), ('payment_refunded', 'payment_refunded'), ('payment_disputed', 'payment_disputed'), ('payment_fields', 'payment_fields'), ('event_failed', 'event_failed'), ('event_stuck', 'event_stuck'), ('event_missed', 'event_missed')], max_length=40, verbose_name='kind')),
                 ('object_id', models.CharField(help_text='The Stripe id of what differs.', max_length=255, verbose_name='object')),
                 ('subject', models.CharField(blank=True, default='', help_text='A feature or a price.', max_length=255, verbose_name='about')),
                 ('customer_id', models.CharField(blank=True, default='', max_length=255, verbose_name='customer')),
@@ -396,6 +396,7 @@ class Migration(migrations.Migration):
             name='ReconcileWindow',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('of', models.CharField(choices=[('subscriptions', 'subscriptions'), ('payments', 'completed checkouts'), ('invoices', 'open invoices'), ('customers', 'customers who may be deleted')], default='subscriptions', max_length=16)),
                 ('created_from', models.BigIntegerField(help_text='The first second, inclusive.')),
                 ('created_before', models.BigIntegerField(help_text='The second after the last.')),
                 ('state', models.CharField(choices=[('pending', 'pending'), ('done', 'done'), ('failed', 'failed')], default='pending', max_length=16)),
@@ -655,6 +656,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='invoice',
             constraint=models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_invoice_stripe_id'),
+        ),
+        migrations.AddIndex(
+            model_name='payment',
+            index=models.Index(fields=['account', 'stripe_created_at'], name='stripe_billing_pay_created'),
         ),
         migrations.AddConstraint(
             model_name='payment',

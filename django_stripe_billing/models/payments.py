@@ -79,7 +79,12 @@ class Payment(MirroredModel):
                 fields=["stripe_id", "account"], name="stripe_billing_payment_stripe_id"
             )
         ]
-        indexes = [models.Index(fields=["dispute_status"], name="stripe_billing_pay_dispute")]
+        indexes = [
+            models.Index(fields=["dispute_status"], name="stripe_billing_pay_dispute"),
+            models.Index(
+                fields=["account", "stripe_created_at"], name="stripe_billing_pay_created"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.stripe_id

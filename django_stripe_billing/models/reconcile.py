@@ -53,7 +53,9 @@ class ReconcileRun(models.Model):
         help_text=_("What was created before this second of Stripe's clock is compared."),
     )
     live_before = models.PositiveBigIntegerField(
-        _("live subscriptions here"), default=0, help_text=_("When the run began.")
+        _("live subscriptions here"),
+        default=0,
+        help_text=_("With the payments that grant something, when the run began."),
     )
     listed = models.PositiveBigIntegerField(_("listed by Stripe"), default=0)
     compared = models.PositiveBigIntegerField(_("compared"), default=0)
@@ -92,12 +94,19 @@ class ReconcileRun(models.Model):
 class ReconcileWindow(models.Model):
     """A part of the account, by the second of creation, with how far it was compared."""
 
+    class Of(models.TextChoices):
+        SUBSCRIPTIONS = "subscriptions", _("subscriptions")
+        PAYMENTS = "payments", _("completed checkouts")
+        INVOICES = "invoices", _("open invoices")
+        CUSTOMERS = "customers", _("customers who may be deleted")
+
     class State(models.TextChoices):
         PENDING = "pending", _("pending")
         DONE = "done", _("done")
         FAILED = "failed", _("failed")
 
     run = models.ForeignKey(ReconcileRun, on_delete=models.CASCADE, related_name="windows")
+    of = models.CharField(max_length=16, choices=Of, default=Of.SUBSCRIPTIONS)
     created_from = models.BigIntegerField(help_text=_("The first second, inclusive."))
     created_before = models.BigIntegerField(help_text=_("The second after the last."))
     state = models.CharField(max_length=16, choices=State, default=State.PENDING)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from .estimating import estimate
 from .options import TENTH, ChangeLimit, Options
 from .report import Report, drift_data
-from .run import begin, discard, estimate, execute, resume
+from .run import begin, discard, execute, resume
 from .single import DriftRepairs, repair_drift
 
 __all__ = [

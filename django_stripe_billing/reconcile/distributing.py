@@ -18,11 +18,12 @@ from ..conf import settings
 from ..models import ReconcileRun, ReconcileWindow
 from ..stripe_api import paced
 from . import windows
+from .claiming import work_windows
 from .options import Options
 from .ownership import beat, this_process
 from .rates import default_rate
 from .shared_pace import SharedPace
-from .working import Listener, work_windows
+from .walking import Listener
 
 POLL = 0.5
 """Seconds between two looks at the windows."""
@@ -107,4 +108,5 @@ def _busy(run: ReconcileRun) -> int:
 
 
 def _compared(run: ReconcileRun) -> int:
-    return run.windows.aggregate(total=Sum("compared"))["total"] or 0
+    own = run.windows.filter(of=ReconcileWindow.Of.SUBSCRIPTIONS)
+    return own.aggregate(total=Sum("compared"))["total"] or 0

@@ -31,6 +31,7 @@ from .recording import drift_row, record
 PATH = "/v1/entitlements/active_entitlements"
 FEATURES = (Kind.FEATURE_DISAGREEMENT, Kind.FEATURE_UNKNOWN)
 ALL = -1
+NOT_ACTIVE = "not active"
 CHUNK = 100
 
 SETTLED_AFTER = 3600
@@ -145,7 +146,7 @@ class FeatureCheck:
         disagreement, unknown = Kind.FEATURE_DISAGREEMENT, Kind.FEATURE_UNKNOWN
         if self._options.wants(disagreement):
             for key in sorted(expected.surely - listed.keys()):
-                yield self._row(customer, disagreement, key, here="granted", stripe="not active")
+                yield self._row(customer, disagreement, key, here="granted", stripe=NOT_ACTIVE)
             for key in sorted((listed.keys() & self._known) - expected.perhaps):
                 yield self._row(customer, disagreement, key, here="not granted", stripe="active")
         for key in sorted(listed.keys() - self._known - {""}):
@@ -201,6 +202,18 @@ def expected_of(customer: Customer) -> Expected:
     return Expected(
         surely=frozenset(surely), perhaps=frozenset(perhaps), changed_at=changed["at"] or 0
     )
+
+
+def agrees_now(drift: Drift) -> bool:
+    """Whether what is stored by now explains what Stripe said of the customer."""
+    rows = Customer.objects.filter(account=drift.run.account, stripe_id=drift.customer_id)
+    customer = rows.first()
+    if customer is None:
+        return True
+    expected = expected_of(customer)
+    if drift.stripe.endswith(NOT_ACTIVE):
+        return drift.subject not in expected.surely
+    return drift.subject in expected.perhaps
 
 
 def _each(rows: QuerySet[Customer]) -> Iterator[Customer]:

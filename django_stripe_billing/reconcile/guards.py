@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 from urllib.parse import quote
+
+from django.db.models import QuerySet
 
 from ..conf import settings
 from ..connect import is_accepted
@@ -12,8 +15,9 @@ from ..exceptions import (
     StripeAuthenticationError,
     StripeObjectMissingError,
 )
-from ..models import Customer, ReconcileRun, Subscription
+from ..models import Customer, Payment, ReconcileRun, Subscription
 from ..rules.json_values import identifier
+from ..rules.payment_snapshots import PAID
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import TokenBucket, request
 from .options import Options
@@ -22,7 +26,7 @@ from .patience import Patience
 from .rates import default_rate
 
 SAMPLE = 3
-"""How many stored subscriptions a key of an unknown account must know at least one of."""
+"""Of how many stored subscriptions or payments a key of an unknown account must know one."""
 
 
 def check_accepted(account: str) -> None:
@@ -73,21 +77,29 @@ def ask_account(options: Options) -> tuple[str, int]:
 
 
 def _check_sample(options: Options, patience: Patience) -> None:
-    """Refuse an account that has none of our newest live subscriptions."""
-    newest = Subscription.objects.filter(account=options.account).exclude(status__in=ENDED_STATUSES)
-    ids = list(newest.order_by("-stripe_created_at").values_list("stripe_id", flat=True)[:SAMPLE])
+    """Refuse an account that has none of our newest live subscriptions, or payments without any."""
+    running = Subscription.objects.filter(account=options.account)
+    ids = _newest(running.exclude(status__in=ENDED_STATUSES))
+    path, noun = "/v1/subscriptions", "live subscriptions"
+    if not ids:
+        ids = _newest(Payment.objects.filter(account=options.account, status=PAID))
+        path, noun = "/v1/checkout/sessions", "payments"
     for stripe_id in ids:
-        path = f"/v1/subscriptions/{quote(stripe_id, safe='')}"
+        one = f"{path}/{quote(stripe_id, safe='')}"
         try:
-            patience(partial(request, "get", path, account=options.account))
+            patience(partial(request, "get", one, account=options.account))
         except StripeObjectMissingError:
             continue
         return
     if ids:
         raise ReconcileRefusedError(
-            f"Stripe does not have {' nor '.join(ids)}, the newest live subscriptions here. Is the"
+            f"Stripe does not have {' nor '.join(ids)}, the newest {noun} here. Is the"
             " API key of the right account and mode? If so, run it with --allow-empty."
         )
+
+
+def _newest(rows: QuerySet[Any]) -> list[str]:
+    return list(rows.order_by("-stripe_created_at").values_list("stripe_id", flat=True)[:SAMPLE])
 
 
 def refuse_second(account: str) -> None:

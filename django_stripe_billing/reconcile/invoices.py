@@ -8,80 +8,64 @@ entitlement.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from ..exceptions import StripeObjectMissingError
-from ..models import Drift, Invoice, ReconcileRun, Subscription
+from ..models import Drift, Invoice, ReconcileRun, ReconcileWindow, Subscription
 from ..models.mirrored import to_datetime
 from ..rules.drift import Difference, Kind
 from ..rules.dunning import is_unpaid
 from ..rules.invoices import InvoiceSnapshot, parse_invoice
+from ..rules.json_values import identifier
 from ..rules.ordering import Verdict, judge
-from ..stripe_api import Pace, Page, read_page
+from ..stripe_api import Pace, Page
 from ..sync import InvoiceReading, apply_invoice, read_invoice, sync_invoice
 from .options import Options
-from .patience import Patience
+from .ownership import beat
 from .recording import drift_row, mark, record
 from .repairing import Repairer, stopped
+from .walking import Listener, Walk
 
 CHUNK = 500
 
 
-class InvoiceSweep:
+class InvoiceWorker(Walk):
     """Finds and repairs open invoices that differ; one call per hundred, one for each lost one."""
 
+    path = "/v1/invoices"
+    params: Mapping[str, Any] = {"status": "open"}
+
     def __init__(
-        self, run: ReconcileRun, options: Options, *, repairer: Repairer, pace: Pace
+        self,
+        run: ReconcileRun,
+        window: ReconcileWindow,
+        options: Options,
+        *,
+        owner: str,
+        pace: Pace,
+        tell: Listener,
     ) -> None:
-        self._run = run
-        self._options = options
-        self._account = options.account
-        self._repairer = repairer
-        self._patience = Patience(pace)
+        super().__init__(run, window, options, owner=owner, pace=pace, tell=tell)
+        self._repairer = Repairer(run, options, pace=pace)
 
-    def work(self) -> None:
-        """Raises StripeError when Stripe does not answer."""
-        if not self._options.wants(Kind.INVOICE_DIFFERS) or not self._is_needed():
-            return
-        listed: set[str] = set()
-        cursor, has_more = "", True
-        while has_more:
-            page = self._page(cursor)
-            listed |= self._compare(page)
-            cursor, has_more = page.cursor, page.has_more
-        self._look_for_settled(listed)
-
-    def _is_needed(self) -> bool:
-        troubled = Subscription.objects.filter(account=self._account, status="past_due")
-        if self._options.customer_id:
-            troubled = troubled.filter(customer__stripe_id=self._options.customer_id)
-        return troubled.exists() or self._own_unpaid().exists()
-
-    def _own_unpaid(self) -> QuerySet[Invoice]:
-        rows: QuerySet[Invoice] = Invoice.objects.filter(account=self._account).unpaid()
-        if self._options.since is not None:
-            rows = rows.filter(stripe_created_at__gte=to_datetime(self._options.since))
-        if self._options.customer_id:
-            rows = rows.filter(customer__stripe_id=self._options.customer_id)
-        return rows
-
-    def _page(self, cursor: str) -> Page:
-        params: dict[str, Any] = {"status": "open"}
-        if self._options.since is not None:
-            params["created"] = {"gte": self._options.since}
-        if self._options.customer_id:
-            params["customer"] = self._options.customer_id
-        return self._patience(
-            lambda: read_page("/v1/invoices", params, cursor=cursor, account=self._account)
+    def look(self, page: Page, *, is_continued: bool) -> None:
+        listed = self._unseen(page)
+        compared = self._compare(listed, page)
+        is_first = not self._progress.listed
+        self._look_for_settled(
+            {identifier(row) for row in listed} | self._progress.edge,
+            low=self._floor(page),
+            high=None if is_first else self._progress.lowest,
         )
+        self._advance(page, listed, compared=compared)
 
-    def _compare(self, page: Page) -> set[str]:
-        """Compare a page with the rows of its invoices; one query. The ids on it."""
-        found = [snapshot for row in page.rows if (snapshot := parse_invoice(row)) is not None]
+    def _compare(self, listed: Sequence[Mapping[str, Any]], page: Page) -> int:
+        """Compare a page with the rows of its invoices; one query. How many could be read."""
+        found = [snapshot for row in listed if (snapshot := parse_invoice(row)) is not None]
         rows = {
             row.stripe_id: row
             for row in Invoice.objects.filter(
@@ -103,14 +87,17 @@ class InvoiceSweep:
                 snapshot=snapshot, interval=page.interval, account=self._account
             )
             self._found(reading, stored)
-        return {snapshot.id for snapshot in found}
+        return len(found)
 
-    def _look_for_settled(self, listed: Set[str]) -> None:
-        """Those that are open here and were not listed: paid or given up, and we were not told."""
-        rows = self._own_unpaid()
+    def _look_for_settled(self, listed: Set[str], *, low: int, high: int | None) -> None:
+        """Those of the page's range of time that are open here and were not listed: paid or given
+        up, and we were not told."""
+        within = Q(stripe_created_at__gt=to_datetime(max(low, 0)))
+        if high is not None:
+            within &= Q(stripe_created_at__lte=to_datetime(high))
+        rows = own_unpaid(self._options).filter(within).exclude(stripe_id__in=listed)
         for row in rows.select_related("customer").order_by("pk").iterator(CHUNK):
-            if row.stripe_id in listed:
-                continue
+            beat(self._run)
             try:
                 reading = self._patience(
                     partial(read_invoice, row.stripe_id, account=self._account)
@@ -167,6 +154,25 @@ class InvoiceSweep:
 
         if self._repairer.attempt([drift], repair) and drift.state == Drift.State.FOUND:
             mark([drift], Drift.State.REPAIRED)
+
+
+def are_compared(options: Options) -> bool:
+    """Whether open invoices matter: any subscription is `past_due`, or any invoice unpaid."""
+    if not options.wants(Kind.INVOICE_DIFFERS):
+        return False
+    troubled = Subscription.objects.filter(account=options.account, status="past_due")
+    if options.customer_id:
+        troubled = troubled.filter(customer__stripe_id=options.customer_id)
+    return troubled.exists() or own_unpaid(options).exists()
+
+
+def own_unpaid(options: Options) -> QuerySet[Invoice]:
+    rows: QuerySet[Invoice] = Invoice.objects.filter(account=options.account).unpaid()
+    if options.since is not None:
+        rows = rows.filter(stripe_created_at__gte=to_datetime(options.since))
+    if options.customer_id:
+        rows = rows.filter(customer__stripe_id=options.customer_id)
+    return rows
 
 
 def _in_words(snapshot: InvoiceSnapshot | None) -> str:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
 from django.db.models import Sum
@@ -18,63 +17,41 @@ from ..exceptions import (
     BillingError,
     ReconcileRefusedError,
 )
-from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
-from ..models.mirrored import to_datetime
-from ..rules.drift import Kind
+from ..models import (
+    Drift,
+    Entitlement,
+    ReconcileRun,
+    ReconcileWindow,
+    SourceKind,
+    Subscription,
+)
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import Pace, TokenBucket, counted_calls, paced, without_secrets
-from . import windows
+from ..sync import sells_payments
+from . import customers, invoices, windows
+from .catalog_check import CatalogCheck
+from .catalog_repair import repair_left
+from .claiming import work_windows
 from .distributing import conduct, shared_pace
 from .events import MissedEvents
 from .features import FeatureCheck
 from .guards import ask_account, check_accepted, check_mode, refusal, refuse_second
 from .missing import MissingSubscriptions
+from .missing_payments import MissingPayments
 from .options import Options
 from .ownership import at_work, is_alive, this_process
-from .payments import Payments
+from .payment_grants import PaymentGrants
 from .rates import default_rate
+from .repairing import Repairer
 from .report import UNKNOWN
 from .sweeps import Sweeps
-from .trials import MOST as MOST_TRIALS
-from .trials import in_trial_without_card
-from .working import Listener, work_windows
+from .walking import Listener
 
 logger = logging.getLogger("django_stripe_billing.reconcile")
 
+Of = ReconcileWindow.Of
+
 WINDOWS_PER_WORKER = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """What a run is about to do, told before it starts."""
-
-    subscriptions: int
-    """How many are stored."""
-    calls: int
-    """About how many calls it takes: one for each hundred, one for each trial without a card, and a
-    few."""
-
-
-def estimate(options: Options) -> Estimate:
-    """What a run will take; two queries, three where features are verified."""
-    rows = Subscription.objects.filter(account=options.account)
-    if options.customer_id:
-        rows = rows.filter(customer__stripe_id=options.customer_id)
-    if options.since is not None:
-        rows = rows.filter(stripe_created_at__gte=to_datetime(options.since))
-    number = rows.count()
-    calls = -(-number // 100) + 3 * options.workers
-    if options.wants(Kind.TRIAL_CARD_UNKNOWN):
-        calls += min(in_trial_without_card(options).count(), MOST_TRIALS)
-    if options.verify_features is not None:
-        people = rows.exclude(status__in=ENDED_STATUSES).exclude(customer__subscriber=None)
-        people_number = people.values("customer").distinct().count()
-        calls += (
-            people_number
-            if options.verify_features < 0
-            else min(options.verify_features, people_number)
-        )
-    return Estimate(subscriptions=number, calls=calls)
 
 
 def begin(options: Options) -> ReconcileRun:
@@ -99,19 +76,27 @@ def begin(options: Options) -> ReconcileRun:
         options=options.as_json(),
         created_before=now + 1,
         calls_apart=counter["calls"],
-        live_before=Subscription.objects.filter(account=options.account)
-        .exclude(status__in=ENDED_STATUSES)
-        .count(),
+        live_before=_live(options.account),
     )
     try:
         with transaction.atomic():
             run.save()
-            is_split = options.workers > 1 or options.is_distributed
-            parts = options.workers * WINDOWS_PER_WORKER if is_split else 1
-            windows.split(run, since=options.since, parts=1 if options.customer_id else parts)
+            windows.split(run, since=options.since, parts=_parts(options))
     except IntegrityError:
         raise ReconcileRefusedError(refusal(options.account)) from None
     return run
+
+
+def _live(account: str) -> int:
+    """What gives access here: running subscriptions, and payments that grant something."""
+    running = Subscription.objects.filter(account=account).exclude(status__in=ENDED_STATUSES)
+    granted = Entitlement.objects.filter(customer__account=account, source_kind=SourceKind.PAYMENT)
+    return running.count() + granted.values("source_id").distinct().count()
+
+
+def _parts(options: Options) -> int:
+    is_split = options.workers > 1 or options.is_distributed
+    return options.workers * WINDOWS_PER_WORKER if is_split and not options.customer_id else 1
 
 
 def resume(account: str = "") -> ReconcileRun:
@@ -171,8 +156,11 @@ def execute(run: ReconcileRun, *, tell: Listener = lambda number: None) -> Recon
         try:
             if options.events:
                 MissedEvents(run, options, pace=pace).look()
-            Sweeps(run, options, pace=pace).before()
-            errors = _work(run, options, pace=pace, tell=tell)
+            errors = CatalogCheck(run, options, pace=pace).compare()
+            if not errors:
+                _add_payments(run, options)
+                Sweeps(run, options, pace=pace).before()
+                errors = _work(run, options, pace=pace, tell=tell)
             if not errors:
                 errors = finish_comparison(run, options, pace=pace)
         except KeyboardInterrupt:
@@ -192,28 +180,52 @@ def _pace(run: ReconcileRun, options: Options) -> Pace:
     return TokenBucket(rate=options.rate or default_rate())
 
 
+def _add_payments(run: ReconcileRun, options: Options) -> None:
+    """Windows of one-off payments, where any is sold or known; a resumed run has them already."""
+    is_wanted = options.payments or sells_payments(options.account)
+    if is_wanted and not run.windows.filter(of=Of.PAYMENTS).exists():
+        windows.split(run, since=options.since, parts=_parts(options), of=Of.PAYMENTS)
+
+
 def finish_comparison(run: ReconcileRun, options: Options, *, pace: Pace) -> list[str]:
-    """What comes after the windows: unlisted subscriptions, one-off payments, and what the database
-    alone shows. Returns the errors that are of no window."""
-    listed = run.windows.aggregate(total=Sum("listed"))["total"] or 0
+    """What comes after the windows: what no list shows, what these have shown there is to compare,
+    and what the database alone shows. Returns the errors that are of no window."""
+    listed = run.windows.filter(of=Of.SUBSCRIPTIONS).aggregate(total=Sum("listed"))["total"] or 0
     MissingSubscriptions(run, options, pace=pace).settle(listed=listed)
-    errors = Payments(run, options, pace=pace).compare()
+    MissingPayments(run, options, pace=pace).settle()
+    errors = _work_late(run, options, pace=pace)
+    if errors:
+        return errors
+    if run.windows.filter(of=Of.PAYMENTS).exists():
+        PaymentGrants(run, options, pace=pace).compare()
     if options.verify_features is not None:
         FeatureCheck(run, options, pace=pace).look()
     Sweeps(run, options, pace=pace).after()
-    return errors
+    repair_left(run, options, repairer=Repairer(run, options, pace=pace))
+    return []
+
+
+def _work_late(run: ReconcileRun, options: Options, *, pace: Pace) -> list[str]:
+    """The windows that come last are few and small: this process works through them."""
+    if not run.windows.filter(of__in=windows.LATE).exists():
+        if invoices.are_compared(options):
+            windows.split(run, since=options.since, parts=1, of=Of.INVOICES)
+        if options.wants(customers.KIND) and customers.candidates(run, options).exists():
+            windows.split(run, since=None, parts=1, of=Of.CUSTOMERS)
+    return work_windows(run, options, pace=pace, tell=lambda number: None, owner=this_process())
 
 
 def conclude(run: ReconcileRun, errors: list[str], *, calls: int, started: float) -> None:
     """Add up what was done, and write the run's outcome."""
-    totals = run.windows.aggregate(
-        listed=Sum("listed"), compared=Sum("compared"), calls=Sum("calls")
+    totals = run.windows.aggregate(calls=Sum("calls"))
+    told = run.windows.filter(of=Of.SUBSCRIPTIONS).aggregate(
+        listed=Sum("listed"), compared=Sum("compared")
     )
     begun = (run.owner, run.resumed)
     run.refresh_from_db()
     if (run.owner, run.resumed) != begun:
         raise ReconcileRefusedError(f"{run.owner} goes on with run {run.pk}.")
-    run.listed, run.compared = totals["listed"] or 0, totals["compared"] or 0
+    run.listed, run.compared = told["listed"] or 0, told["compared"] or 0
     run.calls_apart += calls
     run.calls = run.calls_apart + (totals["calls"] or 0)
     run.seconds += time.monotonic() - started
@@ -225,10 +237,7 @@ def conclude(run: ReconcileRun, errors: list[str], *, calls: int, started: float
         errors = [*errors, *window.errors]
         if window.failure:
             errors.append(window.failure)
-    if run.listed != run.compared:
-        errors.append(
-            f"{run.listed:,} subscriptions were listed, and {run.compared:,} of them compared."
-        )
+    errors += _not_compared(run)
     run.notes, run.errors = dict(notes), list(dict.fromkeys(errors))
     drift = run.drift.exclude(state=Drift.State.GONE)
     run.drift_found = drift.count()
@@ -236,6 +245,20 @@ def conclude(run: ReconcileRun, errors: list[str], *, calls: int, started: float
     is_whole = not run.windows.exclude(state=ReconcileWindow.State.DONE).exists()
     is_complete = is_whole and not run.errors
     _end(run, ReconcileRun.State.COMPLETE if is_complete else ReconcileRun.State.INCOMPLETE)
+
+
+def _not_compared(run: ReconcileRun) -> list[str]:
+    """What was listed and not compared: an error for each kind of window."""
+    counts = (
+        run.windows.order_by()
+        .values("of")
+        .annotate(rows=Sum("listed"), compared_rows=Sum("compared"))
+    )
+    return [
+        f"{row['rows']:,} {row['of']} were listed, and {row['compared_rows']:,} of them compared."
+        for row in counts
+        if row["rows"] != row["compared_rows"]
+    ]
 
 
 def _end(run: ReconcileRun, state: str) -> None:

@@ -12,7 +12,6 @@ from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from ..catalog import sync_catalog
 from ..exceptions import ChangesRefusedError, StripeObjectMissingError
 from ..models import (
     Customer,
@@ -33,13 +32,11 @@ from ..sync import (
     SubscriptionReading,
     apply_subscriptions,
     read_subscription,
-    recompute,
     recompute_subscriptions,
     revoke_unfounded,
 )
 from ..webhooks import process_again
 from .amounts import Amount, paid_by, together, worth_of
-from .invoices import InvoiceSweep
 from .options import Options
 from .ownership import beat
 from .patience import Patience
@@ -63,9 +60,9 @@ class Sweeps:
         self._run = run
         self._options = options
         self._account = options.account
-        self._pace = pace
         self._repairer = Repairer(run, options, pace=pace)
         self._cause = Cause(kind="reconcile", id=str(run.pk))
+        self._pace = pace
         self._patience = Patience(pace)
 
     def before(self) -> None:
@@ -77,7 +74,6 @@ class Sweeps:
         self._unlinked_customers()
         self._duplicate_customers()
         self._duplicate_subscriptions()
-        InvoiceSweep(self._run, self._options, repairer=self._repairer, pace=self._pace).work()
         TrialSweep(self._run, self._options, repairer=self._repairer, pace=self._pace).work()
         if not self._options.customer_id:
             self._events(Kind.EVENT_FAILED, Q(status=Event.Status.FAILED))
@@ -85,7 +81,6 @@ class Sweeps:
             stuck = Q(processed_at=None, received_at__lt=silent)
             settled = Q(status__in=[Event.Status.FAILED, Event.Status.REJECTED])
             self._events(Kind.EVENT_STUCK, stuck & ~settled)
-        self._repair_catalog()
 
     def _customers(self) -> QuerySet[Customer]:
         rows = Customer.objects.filter(account=self._account)
@@ -303,20 +298,6 @@ class Sweeps:
             mark([entry], Drift.State.FAILED, error=f"{type(error).__name__}: {error}")
         else:
             mark([entry], Drift.State.REPAIRED)
-
-    def _repair_catalog(self) -> None:
-        """Prices and products that the pages named and the catalog lacks: mirror it anew."""
-        kinds = [Kind.PRICE_UNKNOWN.value, Kind.FEATURE_UNKNOWN.value]
-        drift = list(Drift.objects.filter(run=self._run, kind__in=kinds, state=Drift.State.FOUND))
-        if not drift or not self._run.is_applying:
-            return
-
-        def mirror() -> None:
-            sync_catalog(account=self._account)
-            recompute(account=self._account, cause=self._cause)
-
-        if self._repairer.attempt(drift, mirror):
-            mark(drift, Drift.State.REPAIRED)
 
     def _repair(self, drift: list[Drift], number: int, repair: Callable[[], object]) -> None:
         if not drift or not self._run.is_applying:

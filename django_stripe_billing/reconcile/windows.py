@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
+from ..models import Drift, Payment, ReconcileRun, ReconcileWindow, Subscription
 from ..models.mirrored import to_second
 from ..rules.drift import Kind
+
+Of = ReconcileWindow.Of
+
+LATE = (Of.INVOICES, Of.CUSTOMERS)
+"""Worked on when all others are done, as these show what there is to compare."""
+
+_MISSING: Mapping[str, Kind] = {
+    Of.SUBSCRIPTIONS: Kind.SUBSCRIPTION_MISSING_AT_STRIPE,
+    Of.PAYMENTS: Kind.PAYMENT_MISSING_AT_STRIPE,
+}
 
 LEASE = timedelta(minutes=3)
 """How long a window is its worker's after a sign of life; then another takes it over. Longer than
@@ -45,33 +57,43 @@ class Progress:
     notes: dict[str, int] = field(default_factory=dict)
 
 
-def split(run: ReconcileRun, *, since: int | None, parts: int) -> list[ReconcileWindow]:
+def split(
+    run: ReconcileRun, *, since: int | None, parts: int, of: str = Of.SUBSCRIPTIONS
+) -> list[ReconcileWindow]:
     """Windows that together cover everything created before the run, newest first.
 
-    Each has about the same number of the subscriptions that are stored; two queries for each.
+    Each has about the same number of the objects that are stored; two queries for each.
     """
     first, last = since or 0, run.created_before
-    bounds = [first, *_bounds(run, first, last, parts), last]
+    bounds = [first, *_bounds(run, first, last, parts, of=of), last]
     windows = [
-        ReconcileWindow(run=run, created_from=low, created_before=high, lowest=high - 1)
+        ReconcileWindow(run=run, of=of, created_from=low, created_before=high, lowest=high - 1)
         for low, high in itertools.pairwise(bounds)
         if low < high
     ]
     return ReconcileWindow.objects.bulk_create(reversed(windows))
 
 
-def _bounds(run: ReconcileRun, first: int, last: int, parts: int) -> list[int]:
-    rows = Subscription.objects.filter(
-        account=run.account,
-        stripe_created_at__gte=_moment(first),
-        stripe_created_at__lt=_moment(last),
-    ).order_by("stripe_created_at")
-    number = rows.count() if parts > 1 else 0
+def _bounds(run: ReconcileRun, first: int, last: int, parts: int, *, of: str) -> list[int]:
+    if parts == 1:
+        return []
+    rows = _stored(run, first, last, of=of).order_by("stripe_created_at")
+    number = rows.count()
     if number < parts:
         return []
     moments = rows.values_list("stripe_created_at", flat=True)
     cuts = {to_second(moments[number * part // parts]) or 0 for part in range(1, parts)}
     return sorted(cut for cut in cuts if first < cut < last)
+
+
+def _stored(run: ReconcileRun, first: int, last: int, *, of: str) -> QuerySet[Any]:
+    """The rows that were created within these seconds, the last one exclusive."""
+    model = Payment if of == Of.PAYMENTS else Subscription
+    return model._default_manager.filter(
+        account=run.account,
+        stripe_created_at__gte=_moment(first),
+        stripe_created_at__lt=_moment(last),
+    )
 
 
 def claim(run: ReconcileRun, *, owner: str) -> ReconcileWindow | None:
@@ -146,10 +168,12 @@ def fail(window: ReconcileWindow, error: str, *, owner: str) -> None:
     )
 
 
-def doubt(run: ReconcileRun, error: str, *, created: int | None = None) -> None:
-    """Write an error onto the window of a second of creation, or onto all: `reopen` then lists
-    them anew."""
-    rows = run.windows.all()
+def doubt(
+    run: ReconcileRun, error: str, *, of: str = Of.SUBSCRIPTIONS, created: int | None = None
+) -> None:
+    """Write an error onto the window of a second of creation, or onto all of a kind: `reopen` then
+    lists them anew."""
+    rows = run.windows.filter(of=of)
     if created is not None:
         rows = rows.filter(created_from__lte=created, created_before__gt=created)
     for window in rows:
@@ -160,7 +184,10 @@ def doubt(run: ReconcileRun, error: str, *, created: int | None = None) -> None:
 
 def reopen(run: ReconcileRun) -> None:
     """Let windows be worked on again: broken-off ones from where they stopped, those with errors
-    from their start."""
+    from their start. What came after all others begins anew, unless these were all done."""
+    first = run.windows.exclude(of__in=LATE)
+    if any(one.errors or one.state != ReconcileWindow.State.DONE for one in first):
+        run.windows.filter(of__in=LATE).delete()
     for window in run.windows.all():
         if window.errors:
             _start_again(window)
@@ -173,16 +200,13 @@ def reopen(run: ReconcileRun) -> None:
 
 def _start_again(window: ReconcileWindow) -> None:
     """Forget how far it came, and what was missing from its list: that is seen anew."""
-    unlisted = Drift.objects.filter(
-        run=window.run,
-        kind=Kind.SUBSCRIPTION_MISSING_AT_STRIPE,
-        object_id__in=Subscription.objects.filter(
-            account=window.run.account,
-            stripe_created_at__gte=_moment(window.created_from),
-            stripe_created_at__lt=_moment(window.created_before),
-        ).values("stripe_id"),
-    )
-    unlisted.filter(Q(state=Drift.State.GONE) | Q(stripe=UNLISTED)).delete()
+    kind = _MISSING.get(window.of)
+    if kind is not None:
+        rows = _stored(window.run, window.created_from, window.created_before, of=window.of)
+        unlisted = Drift.objects.filter(
+            run=window.run, kind=kind, object_id__in=rows.values("stripe_id")
+        )
+        unlisted.filter(Q(state=Drift.State.GONE) | Q(stripe=UNLISTED)).delete()
     window.cursor, window.lowest, window.edge = "", window.created_before - 1, []
     window.unsettled, window.listed, window.compared = [], 0, 0
     window.errors, window.notes = [], {}

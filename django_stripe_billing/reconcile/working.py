@@ -1,48 +1,25 @@
-"""Working through one window: page by page, compared both ways, recorded, repaired, remembered."""
+"""One window of subscriptions: compared both ways page by page, recorded, repaired, remembered."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Set
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 
-from ..exceptions import (
-    BillingError,
-    StripeError,
-    StripeObjectMissingError,
-    StripeUnavailableError,
-)
 from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
-from ..rules.json_values import identifier, second
+from ..rules.json_values import identifier
 from ..rules.snapshots import ENDED_STATUSES
-from ..stripe_api import (
-    Pace,
-    Page,
-    PagesAhead,
-    counted_calls,
-    paced,
-    read_page,
-    without_secrets,
-)
-from . import windows
-from .comparing import (
-    Terms,
-    is_suspect,
-    read_terms,
-)
-from .leases import LeasedPace, TakenOverError
+from ..stripe_api import Pace, Page
+from .comparing import Terms, is_suspect, read_terms
 from .options import Options
-from .patience import Patience
 from .reading import PageReader, Row, read_rows, remote_key
 from .recording import record
 from .repairing import Repairer
 from .settling import Settler, unlisted
+from .walking import Listener, Walk
 
 MOST_ROWS = 4_000
 """Rows that one query of a page reads: subscriptions times items."""
@@ -51,15 +28,14 @@ MOST_MISSING = 1_000
 """Subscriptions of one page's range that Stripe does not list, before the run gives up."""
 
 
-Listener = Callable[[int], None]
-"""Called with the number of subscriptions that were compared since the last call."""
-
-
-class WindowWorker:
-    """Compares the pages of one window; `work` returns when it is done, or raises.
+class WindowWorker(Walk):
+    """Compares the subscriptions of one window.
 
     `tell(number)` is called after each page with the rows that were compared.
     """
+
+    path = "/v1/subscriptions"
+    params: Mapping[str, Any] = {"status": "all"}
 
     def __init__(
         self,
@@ -69,23 +45,13 @@ class WindowWorker:
         *,
         owner: str,
         pace: Pace,
-        tell: Callable[[int], None],
+        tell: Listener,
     ) -> None:
-        self._run = run
-        self._window = window
-        self._options = options
-        self._account = options.account
-        self._owner = owner
-        self._tell = tell
-        self._patience = Patience(pace)
-        self._progress = windows.progress_of(window)
-        self._calls_before = self._progress.calls
+        super().__init__(run, window, options, owner=owner, pace=pace, tell=tell)
         self._reader = PageReader(
             account=self._account, customer_id=options.customer_id, most=MOST_ROWS
         )
-        self._second_of = {self._progress.cursor: self._progress.lowest}
         self._terms: Terms = read_terms(account=self._account)
-        self._errors = self._progress.errors
         self._notes: Counter[str] = Counter(self._progress.notes)
         self._settler = Settler(
             run,
@@ -97,83 +63,27 @@ class WindowWorker:
             notes=self._notes,
         )
 
-    @property
-    def listed(self) -> int:
-        return self._progress.listed
+    def look(self, page: Page, *, is_continued: bool) -> None:
+        raw = self._take(page)
+        if is_continued or not page.has_more or self._settler.is_due:
+            self._settle(known=raw.keys() if is_continued else ())
 
-    def work(self) -> None:
-        """Raises StripeError when Stripe does not answer, TakenOverError, or a database's error."""
-        with counted_calls() as counter:
-            try:
-                self._go_on()
-                is_continued = self._run.resumed or self._window.attempts > 1
-                with PagesAhead(self._read, cursor=self._progress.cursor) as ahead:
-                    for page in ahead:
-                        raw = self._take(page)
-                        if is_continued or not page.has_more or self._settler.is_due:
-                            self._settle(known=raw.keys() if is_continued else ())
-                        self._save(counter["calls"], is_done=not page.has_more)
-                        self._tell(len(page.rows))
-                        is_continued = False
-            except (StripeError, DatabaseError, InterfaceError):
-                self._save(counter["calls"], is_done=False)
-                raise
-            except KeyboardInterrupt:
-                with suppress(BillingError, DatabaseError, InterfaceError):
-                    self._save(counter["calls"], is_done=False)
-                raise
+    def _told(self, page: Page) -> None:
+        self._tell(len(page.rows))
 
     def _save(self, calls: int, *, is_done: bool) -> None:
-        self._progress.calls = self._calls_before + calls
-        self._progress.errors, self._progress.notes = self._errors, dict(self._notes)
-        if not windows.save(self._window, self._progress, owner=self._owner, is_done=is_done):
-            raise TakenOverError
-
-    def _read(self, cursor: str) -> Page:
-        try:
-            page = self._read_from(cursor)
-        except StripeObjectMissingError:
-            if not cursor:
-                raise
-            # The cursor is gone: go on from its second. What was compared of that is left out.
-            page = self._read_from("", before=self._second_of[cursor] + 1)
-        if page.has_more:
-            self._second_of = {page.cursor: _last_second(page)}
-        return page
-
-    def _read_from(self, cursor: str, *, before: int | None = None) -> Page:
-        params: dict[str, Any] = {"status": "all"}
-        created: dict[str, int] = {}
-        if self._window.created_from:
-            created["gte"] = self._window.created_from
-        if self._options.customer_id:
-            params["customer"] = self._options.customer_id  # on a test clock, even in the future
-        else:
-            if self._window.created_before < self._run.created_before:  # else whatever comes
-                created["lt"] = self._window.created_before
-        if before is not None:
-            created["lt"] = before
-        if created:
-            params["created"] = created
-        return self._patience(
-            lambda: read_page("/v1/subscriptions", params, cursor=cursor, account=self._account)
-        )
+        self._progress.notes = dict(self._notes)
+        super()._save(calls, is_done=is_done)
 
     # One page
 
     def _take(self, page: Page) -> Mapping[str, dict[str, Any]]:
         """Compare a page quickly: what seems to differ waits to be settled. Its rows, by id."""
         progress = self._progress
-        listed = [row for row in page.rows if identifier(row) not in progress.edge]
+        listed = self._unseen(page)
         raw = {identifier(row): row for row in listed}
         keys = {stripe_id: remote_key(row) for stripe_id, row in raw.items()}
-        upper = progress.lowest
-        lowest = _last_second(page) if page.has_more else self._window.created_from - 1
-        edge = {
-            stripe_id
-            for stripe_id, row in raw.items()
-            if (second(row.get("created")) or 0) <= lowest
-        }
+        upper, lowest = progress.lowest, self._floor(page)
         rows, are_all = self._stored(raw, low=lowest, high=upper)
         equal = [
             (key, row)
@@ -188,22 +98,14 @@ class WindowWorker:
             record(drift)
         suspects = {key: row for key, row in raw.items() if key not in certain}
         self._settler.add(suspects, interval=page.interval)
-        self._progress = replace(
-            progress,
-            cursor=page.cursor,
-            lowest=lowest,
-            edge=edge | (progress.edge if lowest >= upper else set()),
-            unsettled=self._settler.ids,
-            listed=progress.listed + len(listed),
-            compared=progress.compared + len(certain),
-        )
+        self._advance(page, listed, compared=len(certain), unsettled=self._settler.ids)
         return raw
 
     def _settle(self, *, known: Iterable[str] = ()) -> None:
         self._progress.compared += self._settler.settle(known=known)
         self._progress.unsettled = []
 
-    def _go_on(self) -> None:
+    def _begin(self) -> None:
         """What waited when the window's last worker stopped comes first."""
         left = self._progress.unsettled
         if left:
@@ -269,39 +171,3 @@ class WindowWorker:
                 " of Stripe's list: it is cut short, or the API key is another account's."
             )
         return [unlisted(self._run, *values) for values in found]
-
-
-def _last_second(page: Page) -> int:
-    """The second down to which a page that is not the last one knows the list."""
-    moment = second(page.rows[-1].get("created"))
-    if moment is None:
-        raise StripeUnavailableError("Stripe's list does not say when its last row was created.")
-    return moment
-
-
-def work_windows(
-    run: ReconcileRun,
-    options: Options,
-    *,
-    pace: Pace,
-    tell: Listener,
-    owner: str,
-) -> list[str]:
-    """Claim windows one after the other and work through them; returns the errors."""
-    errors: list[str] = []
-    while window := windows.claim(run, owner=owner):
-        leased = LeasedPace(pace, window, owner=owner)
-        worker = WindowWorker(run, window, options, owner=owner, pace=leased, tell=tell)
-        try:
-            with paced(leased):
-                worker.work()
-        except TakenOverError:
-            continue
-        except (BillingError, DatabaseError, InterfaceError) as error:
-            text = (
-                f"Stopped after {worker.listed:,} subscriptions of a window:"
-                f" {without_secrets(str(error))}"
-            )
-            windows.fail(window, text, owner=owner)
-            errors.append(text)
-    return errors

@@ -31,8 +31,12 @@ class Kind(enum.StrEnum):
     ENTITLEMENT_LIMIT = "entitlement_limit"
     CUSTOMER_MISSING = "customer_missing"
     CUSTOMER_DELETED = "customer_deleted"
+    CUSTOMER_DELETED_AT_STRIPE = "customer_deleted_at_stripe"
     CUSTOMER_UNLINKED = "customer_unlinked"
     CUSTOMER_DUPLICATE = "customer_duplicate"
+    PRODUCT_DIFFERS = "product_differs"
+    PRICE_DIFFERS = "price_differs"
+    FEATURE_DIFFERS = "feature_differs"
     PRICE_UNKNOWN = "price_unknown"
     FEATURE_UNKNOWN = "feature_unknown"
     FEATURE_DISAGREEMENT = "feature_disagreement"
@@ -62,6 +66,7 @@ class Meaning:
 
 _READ = "It is read from Stripe again, and what it grants is written anew."
 _GRANT = "What the subscription or payment grants is written anew."
+_MIRROR = "The catalog is mirrored anew, and what it grants is written anew."
 
 MEANINGS: Mapping[Kind, Meaning] = {
     Kind.SUBSCRIPTION_MISSING_HERE: Meaning(
@@ -113,6 +118,10 @@ MEANINGS: Mapping[Kind, Meaning] = {
         advice="A deleted customer never comes back: if the row was changed by hand, delete it and"
         " run this again.",
     ),
+    Kind.CUSTOMER_DELETED_AT_STRIPE: Meaning(
+        sentence="Stripe has deleted a customer that is not deleted here.",
+        repair="It is marked as deleted, which ends what it was granted.",
+    ),
     Kind.CUSTOMER_UNLINKED: Meaning(
         sentence="A customer pays and is linked to no subscriber: nobody gets the access.",
         repair="",
@@ -123,19 +132,23 @@ MEANINGS: Mapping[Kind, Meaning] = {
         repair="",
         advice="Decide which is the right one; move or cancel what the other has in Stripe.",
     ),
+    Kind.PRODUCT_DIFFERS: Meaning(
+        sentence="A product, its terms, or the features attached to it differ.", repair=_MIRROR
+    ),
+    Kind.PRICE_DIFFERS: Meaning(sentence="A price of the catalog differs.", repair=_MIRROR),
+    Kind.FEATURE_DIFFERS: Meaning(sentence="A feature of the catalog differs.", repair=_MIRROR),
     Kind.PRICE_UNKNOWN: Meaning(
-        sentence="A subscription is for a price that is not in the catalog here.",
-        repair="The catalog is mirrored anew.",
+        sentence="Stripe has a price that is not in the catalog here.", repair=_MIRROR
     ),
     Kind.FEATURE_UNKNOWN: Meaning(
-        sentence="What a product grants is not known here.",
-        repair="The catalog is mirrored anew.",
+        sentence="Stripe has a product or a feature that is not in the catalog here.",
+        repair=_MIRROR,
     ),
     Kind.FEATURE_DISAGREEMENT: Meaning(
         sentence="Stripe's active entitlements and those derived here differ.",
-        repair="",
-        advice="Look whether a feature was attached or removed in this period (Stripe waits for the"
-        " next one); else run sync_catalog.",
+        repair=_MIRROR,
+        advice="Where it differs still: look whether a feature was attached or removed in this"
+        " period. Stripe waits for the next one.",
     ),
     Kind.INVOICE_DIFFERS: Meaning(
         sentence="An open invoice differs, is not stored, or is not open any more.",

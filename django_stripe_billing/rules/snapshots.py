@@ -249,6 +249,22 @@ def parse_customer(data: object) -> CustomerSnapshot | None:
     )
 
 
+def deleted_customer(customer_id: str) -> CustomerSnapshot:
+    """A customer of whom nothing but the id is left."""
+    return CustomerSnapshot(
+        id=customer_id,
+        email="",
+        name="",
+        livemode=False,
+        created=None,
+        is_deleted=True,
+        test_clock_id="",
+        balance=0,
+        currency="",
+        default_payment_method_id="",
+    )
+
+
 def parse_product(data: object) -> ProductSnapshot | None:
     """Read a product; None without an id."""
     source = mapping(data)

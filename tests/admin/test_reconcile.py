@@ -464,11 +464,13 @@ def test_stripe_down_is_a_message_and_can_be_tried_again(admin, stripe_sandbox, 
 
 
 def test_what_only_a_person_can_settle_is_said_so(admin, drift):
-    Drift.objects.filter(pk=drift.pk).update(kind="feature_disagreement")
+    customer = Customer.objects.get()
+    Customer.objects.update(subscriber=None)
+    Drift.objects.filter(pk=drift.pk).update(kind="customer_unlinked", object_id=customer.stripe_id)
     text = text_of(admin.post(page("drift_changelist"), selected(drift)))
     assert "Only a person can settle it:" in text
     answer = admin.post(page("drift_changelist"), confirmed(drift), follow=True)
-    assert "Look whether a feature was attached" in text_of(answer)
+    assert "Link the customer to its subscriber" in text_of(answer)
     drift.refresh_from_db()
     assert drift.state == "found"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from django_stripe_billing.models import Customer, Entitlement, Payment
-from django_stripe_billing.reconcile import Options, begin, execute
+from django_stripe_billing.reconcile import Options, begin, estimate, execute, resume
 from django_stripe_billing.sandbox import Fault
 
 from .conftest import BOOK, DAY, FAILS, SUCCEEDS, held, paid_at, ticket
@@ -22,7 +22,7 @@ def reconcile(**options):
 
 
 def found(run):
-    return {row.kind: row.state for row in run.drift.all()}
+    return {row.kind: row.state for row in run.drift.exclude(state="gone")}
 
 
 @pytest.fixture
@@ -130,6 +130,7 @@ def test_a_lost_dispute_and_its_lost_end(shop, stripe_sandbox, bought, is_won):
 
 
 def test_a_payment_that_stripe_does_not_have(shop, stripe_sandbox, bought):
+    assert reconcile().is_complete  # with this key
     state = stripe_sandbox.engine.state
     state.remove(state.objects[bought["id"]])
     check({"payment_missing_at_stripe"}, stripe_sandbox)
@@ -194,6 +195,7 @@ def test_one_customer_is_compared_alone(shop, stripe_sandbox, bought, other_subs
 
 
 def test_stripe_down_makes_the_run_incomplete_and_harms_nothing(shop, stripe_sandbox, bought):
+    assert reconcile().is_complete
     shop.refund(bought)
     later(stripe_sandbox)
     stripe_sandbox.engine.faults.append(Fault(path="/v1/checkout", status=500, times=-1))
@@ -225,3 +227,173 @@ def test_a_webhook_during_the_run_is_not_overwritten(shop, stripe_sandbox, bough
     assert run.is_complete
     assert held() == []
     assert Payment.objects.get().amount_refunded == 5000
+
+
+def test_a_deleted_buyer_is_seen_on_the_page_and_loses_what_was_bought(
+    shop, stripe_sandbox, bought
+):
+    customer = Customer.objects.get()
+    shop.call("DELETE", f"/v1/customers/{customer.stripe_id}", {})
+    later(stripe_sandbox)
+    check({"customer_deleted_at_stripe"}, stripe_sandbox)
+    assert held() == []
+
+
+# Many of them
+
+
+def copies(sandbox, session, number, *, seconds_apart=1):
+    """That many payments like one, each a second older than the one before; their ids."""
+    state = sandbox.engine.state
+    ids = []
+    for place in range(number):
+        twin = {**state.objects[session["id"]], "id": f"{session['id']}{place:04d}"}
+        twin["created"] -= (place + 1) * seconds_apart
+        state.objects[twin["id"]] = twin
+        state.by_kind["checkout.session"].insert(0, twin["id"])
+        state.notes[twin["id"]] = state.notes[session["id"]]
+        ids.append(twin["id"])
+    return ids
+
+
+def test_a_first_sync_stores_all_of_them(shop, stripe_sandbox, buy):
+    session = buy()
+    copies(stripe_sandbox, session, 14)
+    later(stripe_sandbox)
+    run = reconcile(apply=True)
+    assert (run.drift_found, run.drift_left, run.changes) == (15, 0, 0)
+    assert Payment.objects.count() == 15
+
+
+def test_what_is_given_is_free_and_what_is_taken_counts(shop, stripe_sandbox, bought):
+    copies(stripe_sandbox, bought, 14)
+    reconcile(apply=True)
+    Entitlement.objects.all().delete()
+    Payment.objects.filter(stripe_id=bought["id"]).update(status="unpaid", paid_at=None)
+    run = reconcile(apply=True)
+    assert (run.drift_left, run.changes) == (0, 0)
+    shop.refund(bought)
+    later(stripe_sandbox)
+    run = reconcile(apply=True)  # of fifteen that grant the same for good, the last takes it away
+    assert (found(run), run.changes) == ({"payment_refunded": "repaired"}, 1)
+    assert held() == []
+
+
+def test_what_grants_something_is_live_for_the_limit(shop, stripe_sandbox, bought):
+    copies(stripe_sandbox, bought, 14)
+    reconcile(apply=True)
+    assert begin(Options()).live_before == 15
+
+
+def test_a_page_is_compared_with_its_range_of_time_and_leaves_a_checkpoint(
+    shop, stripe_sandbox, bought, monkeypatch
+):
+    """250 on three pages; the run breaks off on the second, and goes on from there."""
+    ids = copies(stripe_sandbox, bought, 249)
+    reconcile(apply=True)
+    assert Payment.objects.count() == 250
+    state = stripe_sandbox.engine.state
+    state.remove(state.objects[ids[20]])
+    state.remove(state.objects[ids[200]])
+    path = "/v1/checkout/sessions"
+    fault = Fault(path=path, skip=1, status=500, times=-1)
+    stripe_sandbox.engine.faults.append(fault)
+    run = reconcile(apply=True)
+    window = run.windows.get(of="payments")
+    assert (run.state, window.listed, window.compared) == ("incomplete", 100, 100)
+    stripe_sandbox.engine.faults.clear()
+    stripe_sandbox.engine.requests.clear()
+    run = execute(resume())
+    assert run.is_complete
+    window = run.windows.get(of="payments")
+    assert (window.listed, window.compared) == (248, 248)
+    lists = [asked for _method, asked in stripe_sandbox.engine.requests if asked == path]
+    assert len(lists) == 2
+    assert found(run) == {"payment_missing_at_stripe": "repaired"}
+    assert run.drift.count() == 2
+    assert set(Payment.objects.filter(status="missing").values_list("stripe_id", flat=True)) == {
+        ids[20],
+        ids[200],
+    }
+
+
+def test_several_workers_share_the_payments(shop, stripe_sandbox, bought):
+    copies(stripe_sandbox, bought, 149)
+    reconcile(apply=True)
+    run = reconcile(workers=2)
+    windows = run.windows.filter(of="payments")
+    assert (run.is_complete, found(run), len(windows)) == (True, {}, 8)
+    assert sum(window.listed for window in windows) == 150
+
+
+def test_payments_of_one_second_are_none_missing(shop, stripe_sandbox, bought):
+    copies(stripe_sandbox, bought, 249, seconds_apart=0)
+    reconcile(apply=True)
+    run = reconcile()
+    assert (found(run), run.is_complete) == ({}, True)
+
+
+def test_a_dropped_row_makes_the_run_incomplete(shop, stripe_sandbox, bought, monkeypatch):
+    from django_stripe_billing.reconcile.payment_pages import PaymentWorker
+
+    monkeypatch.setattr(PaymentWorker, "_unreadable", lambda worker, listed: 1)
+    run = reconcile()
+    assert not run.is_complete
+    assert "1 payments were listed, and 0 of them compared." in run.errors
+
+
+def test_they_are_in_the_estimate(shop, stripe_sandbox, bought):
+    before = estimate(Options()).calls
+    copies(stripe_sandbox, bought, 150)
+    reconcile(apply=True)
+    assert estimate(Options()).calls == before + 1
+
+
+# What lists hide
+
+
+@pytest.fixture
+def hidden(shop, stripe_sandbox, bought):
+    """On a test clock, of which no event has told yet."""
+    customer = Customer.objects.get()
+    state = stripe_sandbox.engine.state
+    state.objects[customer.stripe_id]["test_clock"] = "clock_1"
+    state.by_kind["checkout.session"].remove(bought["id"])
+    return customer
+
+
+def test_what_hangs_on_a_test_clock_makes_no_run_incomplete(shop, stripe_sandbox, hidden):
+    run = reconcile()
+    assert (found(run), run.errors) == ({}, [])
+    hidden.refresh_from_db()
+    assert hidden.test_clock_id == ""
+    run = reconcile(apply=True)
+    assert (found(run), run.errors, held()) == ({}, [], BOOK)
+    hidden.refresh_from_db()
+    assert hidden.test_clock_id == "clock_1"
+    stripe_sandbox.engine.requests.clear()
+    assert reconcile().is_complete
+    paths = [path for _method, path in stripe_sandbox.engine.requests]
+    assert not any(path.startswith("/v1/checkout/sessions/") for path in paths)
+
+
+def test_a_buyer_on_a_test_clock_who_was_deleted_is_found(shop, stripe_sandbox, hidden):
+    reconcile(apply=True)
+    shop.call("DELETE", f"/v1/customers/{hidden.stripe_id}", {})
+    later(stripe_sandbox)
+    check({"customer_deleted_at_stripe"}, stripe_sandbox)
+    assert held() == []
+
+
+def test_an_account_that_knows_neither_payment_nor_customer_revokes_nothing(
+    shop, stripe_sandbox, bought
+):
+    assert reconcile().is_complete
+    state = stripe_sandbox.engine.state
+    state.remove(state.objects[bought["id"]])
+    state.remove(state.objects[Customer.objects.get().stripe_id])
+    run = reconcile(apply=True)
+    assert not run.is_complete
+    assert "right account" in run.errors[0]
+    assert held() == BOOK
+    assert found(reconcile(apply=True, allow_empty=True))["payment_missing_at_stripe"] == "repaired"

@@ -12,12 +12,13 @@ from django_stripe_billing.models import (
     Event,
     Feature,
     Invoice,
+    ManualGrant,
     Subscription,
     SubscriptionItem,
     TrialUse,
 )
 from django_stripe_billing.reconcile import ChangeLimit, reconcile
-from django_stripe_billing.sync import Cause, sync_invoice, sync_subscription
+from django_stripe_billing.sync import Cause, add_manual_grant, sync_invoice, sync_subscription
 
 from .crowd import crowd, show
 
@@ -70,6 +71,13 @@ def link_all(rows):
             for row, person in zip(rows, people, strict=True)
         ]
     )
+
+
+def grant(customer):
+    """A feature for good, given by hand: what a deleted customer must lose."""
+    feature = Feature.objects.get(lookup_key="export")
+    row = ManualGrant(customer=customer, feature=feature, reason="a present")
+    add_manual_grant(row, cause=Cause(kind="person", id="boss"))
 
 
 def plant(shop, sandbox, rows):
@@ -201,7 +209,25 @@ def plant(shop, sandbox, rows):
     planted.add("customer_unlinked", row["customer"], is_for_people=True)
     planted.add("customer_duplicate", row["customer"], is_for_people=True)
 
+    row = next(spots)
+    gone = {"id": row["customer"], "object": "customer", "deleted": True}
+    state.remove(state.objects[row["customer"]], answers=gone)
+    row["status"] = "canceled"
+    grant(Customer.objects.get(stripe_id=row["customer"]))
+    planted.add("subscription_status", row["id"])
+    planted.add("customer_deleted_at_stripe", row["customer"])
+
     # The catalog
+
+    state.objects[shop.starter["id"]]["metadata"]["limit:seats"] = "7"
+    planted.add("product_differs", shop.starter["id"])
+
+    state.objects[shop.starter_monthly["id"]]["nickname"] = "Monthly"
+    planted.add("price_differs", shop.starter_monthly["id"])
+
+    seats = shop.features["seats"]["id"]
+    shop.call("POST", f"/v1/entitlements/features/{seats}", {"name": "Places"})
+    planted.add("feature_differs", seats)
 
     row = next(spots)
     price = {**state.objects[shop.pro_monthly["id"]], "id": "price_new"}

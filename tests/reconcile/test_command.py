@@ -314,7 +314,7 @@ def test_quiet_still_writes_whole_json(subscription):
 
 def test_the_calls_are_told_before_it_starts(subscription):
     _code, _out, err = run()
-    assert err.splitlines()[0] == "1 subscriptions are stored: about 4 calls to Stripe."
+    assert err.splitlines()[0] == "1 subscriptions are stored: about 9 calls to Stripe."
     later = datetime.fromtimestamp(subscription["created"] + 1, UTC).isoformat()
     assert "0 subscriptions are stored" in run("--since", later)[2]
 

@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import call_command
 
+from django_stripe_billing.access import has_feature
 from django_stripe_billing.models import (
     Customer,
     Entitlement,
@@ -17,7 +18,7 @@ from django_stripe_billing.sandbox import Fault
 
 from ..conftest import make_subscriber
 from ..shop import DAY
-from .database import database, kinds
+from .database import kinds
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,21 +69,22 @@ def test_two_opinions_that_agree_are_no_drift(stripe_sandbox, bound, renewed):
     report = verify()
     assert (report.drift, report.exit_code) == ([], 0)
     assert asked(stripe_sandbox) == 1
-    assert report.run.calls == 4
+    assert report.run.calls == 9
 
 
 def test_what_stripe_no_longer_lists_and_is_granted_here_is_told(
     shop, stripe_sandbox, bound, renewed
 ):
     held(stripe_sandbox, bound).pop(shop.features["reports"]["id"])
-    before = database()
+    before = list(Entitlement.objects.order_by("pk").values())
     report = verify(apply=True)
     assert said(report) == {
         ("feature_disagreement", "reports", "reports: granted", "reports: not active")
     }
     assert report.exit_code == 1
-    assert database() == before
+    assert list(Entitlement.objects.order_by("pk").values()) == before
     [entry] = report.drift
+    assert "Where it differs still" in entry.error
     assert (entry.object_id, entry.subscriber) == (bound.stripe_id, str(bound.subscriber))
 
 
@@ -94,6 +96,20 @@ def test_what_stripe_lists_and_is_not_granted_here_is_told(shop, stripe_sandbox,
     assert said(verify()) == {
         ("feature_disagreement", "export", "export: not granted", "export: active")
     }
+
+
+def test_what_the_mirrored_catalog_explains_is_repaired(
+    shop, stripe_sandbox, bound, renewed, subscriber
+):
+    """One customer's run does not compare the catalog by itself."""
+    path = f"/v1/products/{shop.pro['id']}/features"
+    shop.call("POST", path, {"entitlement_feature": shop.features["export"]["id"]})
+    stripe_sandbox.drop()
+    renew(stripe_sandbox)
+    only = frozenset({Kind.FEATURE_DISAGREEMENT})
+    report = verify(apply=True, only=only, customer_id=bound.stripe_id)
+    assert [(entry.subject, entry.state) for entry in report.drift] == [("export", "repaired")]
+    assert has_feature(subscriber, "export")
 
 
 def test_a_feature_that_the_catalog_lacks_is_unknown_and_then_mirrored(
@@ -299,5 +315,5 @@ def test_an_answer_that_does_not_come_makes_the_run_incomplete(stripe_sandbox, r
 def test_the_command_takes_a_number_or_all(stripe_sandbox, renewed, capsys):
     call_command("reconcile_entitlements", "--verify-features", "all")
     told = capsys.readouterr()
-    assert "about 5 calls" in told.err
-    assert told.out.strip().endswith("0 drift, 1 subscription, 4 calls")
+    assert "about 10 calls" in told.err
+    assert told.out.strip().endswith("0 drift, 1 subscription, 9 calls")

@@ -47,7 +47,7 @@ def check_repair(*expected):
 
 def test_when_both_sides_agree_there_is_nothing_to_say(subscription):
     report = reconcile(apply=False)
-    assert report.summary == "0 drift, 1 subscription, 3 calls"
+    assert report.summary == "0 drift, 1 subscription, 8 calls"
     assert report.exit_code == 0
 
 
@@ -96,7 +96,7 @@ def test_a_lost_cancellation_within_the_same_second_is_fetched(
     shop.call("POST", f"/v1/subscriptions/{made['id']}", {"cancel_at_period_end": True})
     stripe_sandbox.drop()
     report = reconcile(apply=False)
-    assert (kinds(report), report.run.calls) == ({"subscription_cancellation"}, 4)
+    assert (kinds(report), report.run.calls) == ({"subscription_cancellation"}, 9)
     check_repair("subscription_cancellation")
 
 
@@ -318,11 +318,11 @@ def test_the_command_ends_with_0_1_and_0(shop, stripe_sandbox, subscription, sub
     code, out, _ = run()
     assert code == 1
     assert "Run it again with --apply" in out
-    assert out.strip().endswith("2 drift, 1 subscription, 4 calls")
+    assert out.strip().endswith("2 drift, 1 subscription, 10 calls")
     code, out, _ = run("--apply")
     assert (code, out.count("repaired")) == (0, 2)
     code, out, _ = run()
-    assert (code, out.strip()) == (0, "0 drift, 1 subscription, 2 calls")
+    assert (code, out.strip()) == (0, "0 drift, 1 subscription, 7 calls")
 
 
 def test_the_command_speaks_json(shop, stripe_sandbox, bound):
@@ -332,7 +332,7 @@ def test_the_command_speaks_json(shop, stripe_sandbox, bound):
     report = json.loads(out)
     assert code == report["exit_code"] == 1
     assert report["complete"] is True
-    assert (report["subscriptions"], report["calls"]) == (1, 2)
+    assert (report["subscriptions"], report["calls"]) == (1, 7)
     [drift] = report["drift"]
     assert drift["kind"] == "subscription_missing_here"
     assert drift["customer"] == bound.stripe_id

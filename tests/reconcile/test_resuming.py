@@ -21,6 +21,7 @@ from django_stripe_billing.reconcile import (
     ownership,
     reconcile,
     resume,
+    windows,
     working,
 )
 from django_stripe_billing.rules.drift import Kind
@@ -171,20 +172,20 @@ def test_whatever_goes_wrong_on_a_page_leaves_a_run_that_can_be_resumed(
 @pytest.mark.parametrize("is_lost", [True, False])
 def test_an_interrupt_leaves_a_checkpoint_and_ends_the_run(people, monkeypatch, is_lost):
     """Also where the checkpoint can't be written any more."""
-    take, save, pages = working.WindowWorker._take, working.windows.save, []
+    take, save, pages = working.WindowWorker._take, windows.save, []
 
     def interrupted(worker, page):
         pages.append(page)
         if len(pages) == 2:
             if is_lost:
-                monkeypatch.setattr(working.windows, "save", lambda *args, **kwargs: False)
+                monkeypatch.setattr(windows, "save", lambda *args, **kwargs: False)
             raise KeyboardInterrupt
         return take(worker, page)
 
     monkeypatch.setattr(working.WindowWorker, "_take", interrupted)
     with pytest.raises(KeyboardInterrupt):
         reconcile()
-    monkeypatch.setattr(working.windows, "save", save)
+    monkeypatch.setattr(windows, "save", save)
     run = ReconcileRun.objects.first()
     assert (run.state, run.active_for, run.listed) == ("incomplete", None, 100)
     assert "interrupted" in run.errors[0]
@@ -291,7 +292,7 @@ def test_a_drift_that_is_found_again_is_judged_anew(people, stripe_sandbox, monk
     from django_stripe_billing.reconcile import repairing
 
     stripe_sandbox.engine.state.objects[people[0]["id"]]["status"] = "unpaid"
-    settle, save = repairing.settle, working.windows.save
+    settle, save = repairing.settle, windows.save
 
     def failing(readings, *, cause):
         raise OperationalError("deadlock")
@@ -301,7 +302,7 @@ def test_a_drift_that_is_found_again_is_judged_anew(people, stripe_sandbox, monk
 
     monkeypatch.setattr(repairing, "settle", failing)
     monkeypatch.setattr(
-        working.windows,
+        windows,
         "save",
         lambda window, progress, **values: (
             save(window, progress, **values) if progress.listed < 250 else broken()
@@ -311,7 +312,7 @@ def test_a_drift_that_is_found_again_is_judged_anew(people, stripe_sandbox, monk
     assert first.exit_code == 2
     assert [entry.state for entry in first.drift] == ["failed"]
     monkeypatch.setattr(repairing, "settle", settle)
-    monkeypatch.setattr(working.windows, "save", save)
+    monkeypatch.setattr(windows, "save", save)
     whole = resumed()
     assert [entry.state for entry in whole.drift] == ["repaired"]
     assert whole.exit_code == 0
@@ -390,7 +391,7 @@ def test_what_waited_when_a_run_broke_off_is_looked_at_by_its_id(
     assert (whole.exit_code, whole.errors) == (0, [])
     assert ("GET", f"/v1/subscriptions/{row['id']}") in stripe_sandbox.engine.requests
     assert whole.run.listed == whole.run.compared == 250
-    assert whole.run.windows.get().unsettled == []
+    assert whole.run.windows.get(of="subscriptions").unsettled == []
     status = {"stays": "unpaid", "vanishes": "missing", "is put right": "active"}[fate]
     assert Subscription.objects.get(stripe_id=row["id"]).status == status
     assert (

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from ...catalog import sync_catalog
 from ...exceptions import DriftLeftError, PersonNeededError, ReconcileRefusedError
 from ...models import Drift
 from ...rules.drift import MEANINGS, Kind
-from ...sync import Cause, recompute
+from ...sync import Cause
+from ..catalog_repair import UNKNOWN, is_in_catalog, judge, mirror_for
 from ..recording import mark
 from ..settled import SETTLED
-from .others import is_in_catalog, look_again, repair_event, repair_invoice, repair_trial
+from .customers import repair_customer
+from .others import look_again, repair_event, repair_invoice, repair_trial
 from .payments import is_of_payment, repair_payment
 from .refusals import ask_a_person, check_run
 from .rows import (
@@ -80,6 +81,7 @@ class DriftRepairs:
             **dict.fromkeys(OF_EVENTS, repair_event),
             Kind.SUBSCRIPTION_CUSTOMER: subscription,
             Kind.TRIAL_CARD_UNKNOWN: partial(repair_trial, cause=self._cause),
+            Kind.CUSTOMER_DELETED_AT_STRIPE: partial(repair_customer, cause=self._cause),
             Kind.INVOICE_DIFFERS: partial(repair_invoice, cause=self._cause),
             **dict.fromkeys(SETTLED, look_again),
         }
@@ -90,17 +92,13 @@ class DriftRepairs:
 
     def _catalog(self, drift: Drift) -> str:
         account = drift.run.account
-        if is_in_catalog(drift):
+        if drift.kind in UNKNOWN and is_in_catalog(drift):
             mark([drift], Drift.State.GONE)
             return outcome(drift)
-        if account not in self._mirrored:
-            sync_catalog(account=account)
-            self._mirrored.add(account)
-            recompute(account=account, cause=self._cause)
         rows = Drift.objects.filter(run=drift.run, kind__in=OF_CATALOG, state__in=LEFT)
-        known = [row for row in rows.select_related("run") if is_in_catalog(row)]
-        mark(known, Drift.State.REPAIRED)
-        if drift.pk not in {row.pk for row in known}:
-            error = f"Stripe's catalog does not list {drift.object_id}."
-            mark([drift], Drift.State.FAILED, error=error)
+        left = list(rows.select_related("run"))
+        if account not in self._mirrored:
+            mirror_for(left, account=account, cause=self._cause)
+            self._mirrored.add(account)
+        judge(left)
         return outcome(drift)

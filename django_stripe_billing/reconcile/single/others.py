@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from ...exceptions import DriftLeftError
-from ...models import Drift, Event, Invoice, Price, Product
+from ...models import Drift, Event, Invoice
 from ...rules.drift import Kind
 from ...rules.invoices import InvoiceSnapshot
 from ...stripe_api import request
@@ -67,9 +67,3 @@ def look_again(drift: Drift) -> str:
         ask_a_person(drift)
     mark([drift], Drift.State.GONE)
     return outcome(drift)
-
-
-def is_in_catalog(drift: Drift) -> bool:
-    model = Price if drift.kind == Kind.PRICE_UNKNOWN else Product
-    rows = model._default_manager.filter(account=drift.run.account, stripe_id=drift.object_id)
-    return rows.exists()

@@ -21,7 +21,18 @@ OF_PAYMENTS = frozenset(kind for kind in Kind if kind.startswith("payment_"))
 OF_ENTITLEMENTS = frozenset(kind for kind in Kind if kind.startswith("entitlement_"))
 """Their object is a subscription or a payment."""
 
-OF_CATALOG = frozenset({Kind.PRICE_UNKNOWN, Kind.FEATURE_UNKNOWN})
+OF_CATALOG = frozenset(
+    {
+        Kind.PRODUCT_DIFFERS,
+        Kind.PRICE_DIFFERS,
+        Kind.FEATURE_DIFFERS,
+        Kind.PRICE_UNKNOWN,
+        Kind.FEATURE_UNKNOWN,
+        Kind.FEATURE_DISAGREEMENT,
+    }
+)
+"""One mirroring of the catalog settles all of them."""
+
 OF_EVENTS = frozenset({Kind.EVENT_FAILED, Kind.EVENT_STUCK, Kind.EVENT_MISSED})
 
 GONE = "It does not differ any more: nothing was done."

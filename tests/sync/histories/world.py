@@ -15,14 +15,20 @@ from django.core.management import call_command
 from django.test import RequestFactory, override_settings
 
 from django_stripe_billing.exceptions import UnsettledError
-from django_stripe_billing.models import Event
+from django_stripe_billing.models import Customer, Event, Feature, ManualGrant
 from django_stripe_billing.reconcile import ChangeLimit, reconcile
 from django_stripe_billing.rules.events import SUBJECTS
 from django_stripe_billing.rules.ordering import of_answer
 from django_stripe_billing.rules.snapshots import parse_subscription
 from django_stripe_billing.sandbox import Engine
 from django_stripe_billing.stripe_api import CallableHTTPClient, client
-from django_stripe_billing.sync import Cause, SubscriptionReading, settle, sync_subscription
+from django_stripe_billing.sync import (
+    Cause,
+    SubscriptionReading,
+    add_manual_grant,
+    settle,
+    sync_subscription,
+)
 from django_stripe_billing.webhooks import webhook
 from tests.payloads import encoded, signed
 
@@ -106,12 +112,20 @@ class World:
         """After losses one run makes both sides equal; webhooks go on arriving meanwhile."""
         self.loss = 0.0
         self.moment += 60
-        call_command("sync_catalog", stdout=io.StringIO())
+        self.give()
         limit = ChangeLimit.parse("100%")
         report = reconcile(apply=True, max_changes=limit, rate=100_000.0)
         assert report.run.is_complete, report.errors
         assert {entry.kind for entry in report.left} <= FOR_PEOPLE, report.left
         self.run_until(math.inf)
+
+    def give(self):
+        """Some have a feature by hand, which a deletion that nobody was told of must end."""
+        feature = Feature.objects.filter(lookup_key="reports").first()
+        for customer in Customer.objects.filter(is_deleted=False):
+            if feature and self.random.random() < 0.5:
+                grant = ManualGrant(customer=customer, feature=feature, reason="a present")
+                add_manual_grant(grant, cause=CAUSE)
 
     def tell(self, event):
         """An event of the sandbox's: lost, or delivered once or twice, sooner or later."""
