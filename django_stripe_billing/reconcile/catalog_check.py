@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 
 from ..catalog import sync_catalog
+from ..exceptions import StripeError
 from ..models import (
     Drift,
     Feature,
@@ -25,7 +26,7 @@ from ..models import (
 from ..rules.catalog_drift import attachment_drift, feature_drift
 from ..rules.drift import Difference, Kind
 from ..rules.ordering import Verdict, judge
-from ..stripe_api import Pace
+from ..stripe_api import Pace, without_secrets
 from .catalog_rows import PRICES, PRODUCTS, Sort
 from .options import Options
 from .ownership import beat
@@ -65,13 +66,22 @@ class CatalogCheck:
         self._reader = CatalogReader(account=self._account, patience=Patience(pace))
         self._remote = RemoteCatalog()
         self._errors: list[str] = []
+        self.unread: list[str] = []
+        """Why the catalog could not be read; the rest can be compared without it, and is."""
 
     def compare(self) -> list[str]:
         """Compare, and repair where the run repairs; returns the errors, after which nothing else
-        should be compared. Raises StripeError when Stripe does not answer."""
+        should be compared. Raises StripeError for a key that Stripe does not know."""
         if not is_compared(self._options):
             return []
-        self._read()
+        try:
+            self._read()
+        except StripeError as error:
+            if error.status == 401:
+                raise
+            told = without_secrets(str(error))
+            self.unread.append(f"The catalog was not compared, it can't be read: {told}")
+            return []
         if self._errors:
             return self._errors
         drift = record(

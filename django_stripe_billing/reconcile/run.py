@@ -156,13 +156,15 @@ def execute(run: ReconcileRun, *, tell: Listener = lambda number: None) -> Recon
         try:
             if options.events:
                 MissedEvents(run, options, pace=pace).look()
-            errors = CatalogCheck(run, options, pace=pace).compare()
+            catalog = CatalogCheck(run, options, pace=pace)
+            errors = catalog.compare()
             if not errors:
                 _add_payments(run, options)
                 Sweeps(run, options, pace=pace).before()
                 errors = _work(run, options, pace=pace, tell=tell)
             if not errors:
                 errors = finish_comparison(run, options, pace=pace)
+            errors = [*catalog.unread, *errors]
         except KeyboardInterrupt:
             conclude(run, ["It was interrupted."], calls=counter["calls"], started=started)
             raise

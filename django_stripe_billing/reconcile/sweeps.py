@@ -74,13 +74,13 @@ class Sweeps:
         self._unlinked_customers()
         self._duplicate_customers()
         self._duplicate_subscriptions()
-        TrialSweep(self._run, self._options, repairer=self._repairer, pace=self._pace).work()
         if not self._options.customer_id:
             self._events(Kind.EVENT_FAILED, Q(status=Event.Status.FAILED))
             silent = timezone.now() - STUCK_AFTER
             stuck = Q(processed_at=None, received_at__lt=silent)
             settled = Q(status__in=[Event.Status.FAILED, Event.Status.REJECTED])
             self._events(Kind.EVENT_STUCK, stuck & ~settled)
+        TrialSweep(self._run, self._options, repairer=self._repairer, pace=self._pace).work()
 
     def _customers(self) -> QuerySet[Customer]:
         rows = Customer.objects.filter(account=self._account)

@@ -148,6 +148,27 @@ def test_stripe_down_makes_the_run_incomplete(shop, stripe_sandbox, subscription
     assert reconcile(apply=True).exit_code == 2
 
 
+@pytest.mark.parametrize("status", [403, 404, 500])
+@pytest.mark.parametrize("path", ["/v1/products", "/v1/prices"])
+def test_a_catalog_that_can_not_be_read_hinders_nothing_else(
+    shop, stripe_sandbox, subscription, subscriber, path, status
+):
+    """A key without that permission: it says so, and who paid is let in all the same."""
+    shop.call("DELETE", f"/v1/subscriptions/{subscription['id']}")
+    later(stripe_sandbox)
+    stripe_sandbox.engine.faults.append(Fault(path=path, status=status, times=-1))
+    report = reconcile(apply=True)
+    assert report.exit_code == 2
+    [error] = report.errors
+    assert "The catalog was not compared" in error
+    assert {(entry.kind, entry.state) for entry in report.drift} >= {
+        ("subscription_status", "repaired")
+    }
+    assert not access.has_feature(subscriber, "reports")
+    stripe_sandbox.engine.faults.clear()
+    assert reconcile(apply=True).exit_code == 0
+
+
 def test_what_could_not_be_repaired_says_so(shop, stripe_sandbox, subscription, monkeypatch):
     shop.call("POST", f"/v1/products/{shop.pro['id']}", {"name": "Other"})
     later(stripe_sandbox)
