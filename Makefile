@@ -9,6 +9,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())')
 INSTALLED := $(VENV)/.installed
 
 .PHONY: install demo serve test lint bench-reconcile bench-peers bench-pages clean
@@ -28,7 +29,7 @@ serve: $(INSTALLED)
 	@cd example_project && $(BIN)/python -m demo serve
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

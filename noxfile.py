@@ -1,5 +1,7 @@
 """The newer Djangos and Pythons, each on a database server: `nox --session tests`."""
 
+import os
+
 import nox
 
 nox.options.default_venv_backend = "venv"
@@ -17,5 +19,6 @@ def tests(session: nox.Session, django: str, database: str, subscriber: str) -> 
     session.install("-c", "constraints.txt", "-e", ".[test]", f"django~={django}.0")
     own = ("tests/rules", "tests/sandbox", "tests/benchmarks")  # they know no Django
     ignored = [f"--ignore={path}" for path in own]
+    workers = str(2 * (os.cpu_count() or 1))  # many wait for the database
     env = {"TEST_DATABASE": database, "TEST_SUBSCRIBER": subscriber}
-    session.run("python", "-m", "pytest", "-n", "2", "-q", *ignored, env=env)
+    session.run("python", "-m", "pytest", "-n", workers, "-q", *ignored, env=env)

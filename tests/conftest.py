@@ -6,10 +6,13 @@ from django.contrib.auth import get_user_model
 
 from django_stripe_billing.models import Customer, Feature, Price, Product, ProductFeature
 
+from . import emptying
 from .answers import Answers
 from .shop import Shop
 
 pytest_plugins = ["django_stripe_billing.testing"]
+
+emptying.install()
 
 
 @pytest.fixture
