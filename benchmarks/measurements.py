@@ -134,7 +134,7 @@ def run(**options: object) -> dict:
 
     from django_stripe_billing.models import Drift
     from django_stripe_billing.reconcile import Options, reconcile
-    from django_stripe_billing.rules.drift import Kind
+    from django_stripe_billing.rules.drift_kinds import Kind
 
     statements = Statements()
     with connection.execute_wrapper(statements):  # one worker: one thread, one connection

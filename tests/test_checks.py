@@ -7,7 +7,12 @@ from django.core.management.base import SystemCheckError
 from django.urls import reverse_lazy
 
 from django_stripe_billing import checks
-from django_stripe_billing.checks import check_deployment, check_settings, check_urls
+from django_stripe_billing.checks import (
+    check_deployment,
+    check_settings,
+    check_urls,
+    project,
+)
 from django_stripe_billing.conf import DEFAULTS
 
 
@@ -264,9 +269,9 @@ def test_naive_times_are_found(check, settings):
 
 def test_the_middleware_is_found_missing_or_too_early(check, settings):
     given = list(settings.MIDDLEWARE)
-    settings.MIDDLEWARE = [entry for entry in given if entry != checks.MIDDLEWARE]
+    settings.MIDDLEWARE = [entry for entry in given if entry != project.MIDDLEWARE]
     assert check() == ["W002"]
-    settings.MIDDLEWARE = [checks.MIDDLEWARE, *settings.MIDDLEWARE]
+    settings.MIDDLEWARE = [project.MIDDLEWARE, *settings.MIDDLEWARE]
     assert check() == ["W002"]
     settings.MIDDLEWARE = given
     assert check() == []

@@ -15,7 +15,7 @@ from ..models import Drift, ReconcileRun
 from ..money import formatted
 from ..reconcile import Report
 from ..reconcile.ownership import is_alive
-from ..rules.drift import MEANINGS, Kind
+from ..rules.drift_kinds import MEANINGS, Kind
 
 MOST_ROWS = 50
 REPORT = "reconcilerun_report"

@@ -108,6 +108,16 @@ class CodeSerializer(WhichSerializer):
     code = serializers.CharField(max_length=200)
 
 
+def changing(takes: type[serializers.Serializer[Any]], *codes: str) -> Operation:
+    """An operation that changes the subscription and answers with what it is then."""
+    return Operation(
+        takes=takes,
+        gives=SubscriptionSerializer,
+        codes=(*CHANGE_CODES, *codes),
+        calls_stripe=True,
+    )
+
+
 class SubscriptionView(BillingAPIView):
     """The subscription."""
 
@@ -121,14 +131,7 @@ class SubscriptionView(BillingAPIView):
         row = subscriptions.own_subscription(subscriber, **given)
         return Response(SubscriptionSerializer(row).data)
 
-    @documented(
-        Operation(
-            takes=ChangeSerializer,
-            gives=SubscriptionSerializer,
-            codes=(*CHANGE_CODES, *WISH_CODES, "other_seller", "preview_expired"),
-            calls_stripe=True,
-        )
-    )
+    @documented(changing(ChangeSerializer, *WISH_CODES, "other_seller", "preview_expired"))
     def post(self, request: Request) -> Response:
         """Change the plan (`price`), the `quantity` alone, or both; or take a preview's `token`."""
         subscriber = self.subscriber(request, "change")
@@ -168,14 +171,7 @@ class PreviewView(BillingAPIView):
 class CancelView(BillingAPIView):
     """Ending it."""
 
-    @documented(
-        Operation(
-            takes=CancelSerializer,
-            gives=SubscriptionSerializer,
-            codes=CHANGE_CODES,
-            calls_stripe=True,
-        )
-    )
+    @documented(changing(CancelSerializer))
     def post(self, request: Request) -> Response:
         """End the subscription at the period's end, or now."""
         subscriber = self.subscriber(request, "change")
@@ -186,14 +182,7 @@ class CancelView(BillingAPIView):
 class ResumeView(BillingAPIView):
     """Going on."""
 
-    @documented(
-        Operation(
-            takes=WhichSerializer,
-            gives=SubscriptionSerializer,
-            codes=CHANGE_CODES,
-            calls_stripe=True,
-        )
-    )
+    @documented(changing(WhichSerializer))
     def post(self, request: Request) -> Response:
         """Take a coming end back, or go on with a paused subscription."""
         subscriber = self.subscriber(request, "change")
@@ -204,14 +193,7 @@ class ResumeView(BillingAPIView):
 class PauseView(BillingAPIView):
     """Suspending it."""
 
-    @documented(
-        Operation(
-            takes=WhichSerializer,
-            gives=SubscriptionSerializer,
-            codes=CHANGE_CODES,
-            calls_stripe=True,
-        )
-    )
+    @documented(changing(WhichSerializer))
     def post(self, request: Request) -> Response:
         """Suspend the subscription, with its access, until it is resumed."""
         subscriber = self.subscriber(request, "change")
@@ -222,14 +204,7 @@ class PauseView(BillingAPIView):
 class PromotionCodeView(BillingAPIView):
     """A discount."""
 
-    @documented(
-        Operation(
-            takes=CodeSerializer,
-            gives=SubscriptionSerializer,
-            codes=(*CHANGE_CODES, "promotion_code_refused"),
-            calls_stripe=True,
-        )
-    )
+    @documented(changing(CodeSerializer, "promotion_code_refused"))
     def post(self, request: Request) -> Response:
         """Put the discount of a promotion code on the subscription."""
         subscriber = self.subscriber(request, "change")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..rules.snapshots import FeatureSnapshot, PriceSnapshot, ProductSnapshot
+from ..rules.catalog_snapshots import FeatureSnapshot, PriceSnapshot, ProductSnapshot
 from .plans import (
     FeaturePlan,
     PricePlan,

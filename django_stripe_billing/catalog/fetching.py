@@ -11,8 +11,8 @@ from django.db import transaction
 
 from ..exceptions import StripeError, StripeObjectMissingError, UnsettledError
 from ..models import Price, Product
+from ..rules.catalog_snapshots import parse_price, parse_product
 from ..rules.ordering import Interval, Verdict
-from ..rules.snapshots import parse_price, parse_product
 from ..sync import Cause, apply_price, apply_product
 from .calls import Calls
 

@@ -12,9 +12,9 @@ from ..conf import settings
 from ..exceptions import StripeObjectMissingError
 from ..models import Feature, Price, Product, ProductFeature
 from ..rules.catalog import combine_rule_of
+from ..rules.catalog_snapshots import parse_feature
 from ..rules.json_values import identifier
 from ..rules.ordering import Interval, Verdict
-from ..rules.snapshots import parse_feature
 from ..sync import Cause, apply_feature, apply_product_features, lock_products, recompute
 from .calls import Calls
 from .contents import read_contents

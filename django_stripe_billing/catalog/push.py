@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..rules.snapshots import PriceSnapshot
+from ..rules.catalog_snapshots import PriceSnapshot
 from . import differences
 from .calls import Calls
 from .mirror import SyncSummary, sync_catalog

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from ..rules.json_values import identifier, mapping, text
-from ..rules.snapshots import (
+from ..rules.catalog_snapshots import (
     FeatureSnapshot,
     PriceSnapshot,
     ProductSnapshot,
@@ -14,6 +13,7 @@ from ..rules.snapshots import (
     parse_price,
     parse_product,
 )
+from ..rules.json_values import identifier, mapping, text
 from .calls import Calls
 from .errors import CatalogConflictError
 from .plans import CATALOG_KEY, Plans

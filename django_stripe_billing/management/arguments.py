@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from django.utils.dateparse import parse_date, parse_datetime
 
 from ..reconcile import ChangeLimit
-from ..rules.drift import Kind
+from ..rules.drift_kinds import Kind
 
 _AGO = re.compile(r"([0-9]{1,5})([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}

@@ -24,7 +24,8 @@ from ..models import (
     SubscriptionItem,
 )
 from ..rules.catalog_drift import attachment_drift, feature_drift
-from ..rules.drift import Difference, Kind
+from ..rules.drift import Difference
+from ..rules.drift_kinds import Kind
 from ..rules.ordering import Verdict, judge
 from ..stripe_api import Pace, without_secrets
 from .catalog_rows import PRICES, PRODUCTS, Sort

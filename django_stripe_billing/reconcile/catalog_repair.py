@@ -8,7 +8,7 @@ from django.db.models import Model
 
 from ..catalog import fetch_listed_nowhere, sync_catalog
 from ..models import Drift, Feature, Price, Product, ReconcileRun
-from ..rules.drift import MEANINGS, Kind
+from ..rules.drift_kinds import MEANINGS, Kind
 from ..sync import Cause, recompute
 from .features import agrees_now
 from .options import Options

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 
 from ..models import Price, Product
 from ..rules.catalog_drift import price_drift, product_drift
+from ..rules.catalog_snapshots import PriceSnapshot, ProductSnapshot, parse_price, parse_product
 from ..rules.drift import Difference
-from ..rules.snapshots import PriceSnapshot, ProductSnapshot, parse_price, parse_product
 
 
 @dataclass(frozen=True, kw_only=True)

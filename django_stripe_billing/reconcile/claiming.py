@@ -11,28 +11,19 @@ from ..exceptions import BillingError
 from ..models import ReconcileRun, ReconcileWindow
 from ..stripe_api import Pace, paced, without_secrets
 from . import windows
+from .assignment import Assignment, Listener
 from .customers import CustomerWorker
 from .invoices import InvoiceWorker
 from .leases import LeasedPace, TakenOverError
 from .options import Options
 from .payment_pages import PaymentWorker
-from .walking import Listener
 from .working import WindowWorker
 
 
 class Worker(Protocol):
     """Works through one window."""
 
-    def __init__(
-        self,
-        run: ReconcileRun,
-        window: ReconcileWindow,
-        options: Options,
-        *,
-        owner: str,
-        pace: Pace,
-        tell: Listener,
-    ) -> None: ...
+    def __init__(self, given: Assignment) -> None: ...
 
     @property
     def listed(self) -> int: ...
@@ -60,7 +51,9 @@ def work_windows(
     errors: list[str] = []
     while window := windows.claim(run, owner=owner):
         leased = LeasedPace(pace, window, owner=owner)
-        worker = WORKERS[window.of](run, window, options, owner=owner, pace=leased, tell=tell)
+        worker = WORKERS[window.of](
+            Assignment(run, window, options, owner=owner, pace=leased, tell=tell)
+        )
         try:
             with paced(leased):
                 worker.work()

@@ -17,20 +17,15 @@ from django.db.models import Q
 from ..conf import settings
 from ..models import Customer, Feature, Invoice, Price, Product, SourceKind, Subscription
 from ..rules.changes import takes_access_away
-from ..rules.drift import (
-    KNOWN_STATUSES,
-    Difference,
-    Kind,
-    entitlement_drift,
-    subscription_drift,
-)
+from ..rules.drift import KNOWN_STATUSES, Difference, entitlement_drift, subscription_drift
+from ..rules.drift_kinds import Kind
 from ..rules.entitlements import Catalog, Policy, Term, wanted_entitlements
 from ..rules.json_values import integer, mapping, objects, text
 from ..rules.money import per_month
 from ..rules.ordering import Verdict, judge
 from ..rules.snapshots import TERMINAL_STATUSES, SubscriptionSnapshot
 from ..sync import CatalogTerms, Stored, SubscriptionReading, read_catalog, read_stored
-from .reading import Key, Row, snapshot_of
+from .row_keys import Key, Row, snapshot_of
 
 
 @dataclass(frozen=True, kw_only=True)

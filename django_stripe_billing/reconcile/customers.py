@@ -21,18 +21,19 @@ from ..models import (
     Drift,
     Entitlement,
     ReconcileRun,
-    ReconcileWindow,
     SourceKind,
     Subscription,
 )
-from ..rules.drift import Difference, Kind
+from ..rules.drift import Difference
+from ..rules.drift_kinds import Kind
 from ..rules.json_values import identifier
 from ..rules.ordering import Interval
 from ..rules.snapshots import ENDED_STATUSES, deleted_customer, parse_customer
-from ..stripe_api import PAGE_SIZE, Pace, counted_calls, read_page, request, without_secrets
+from ..stripe_api import PAGE_SIZE, counted_calls, read_page, request, without_secrets
 from ..sync import apply_customer
 from . import windows
 from .allowing import changes_of
+from .assignment import Assignment
 from .leases import TakenOverError
 from .missing import GONE
 from .options import Options
@@ -40,7 +41,6 @@ from .ownership import beat
 from .patience import Patience
 from .recording import drift_row, mark, record
 from .repairing import Repairer, stopped
-from .walking import Listener
 
 KIND = Kind.CUSTOMER_DELETED_AT_STRIPE
 NO_CUSTOMER = "no such customer"
@@ -124,24 +124,19 @@ class CustomerWorker:
     asked for. The list hides customers on test clocks.
     """
 
-    def __init__(
-        self,
-        run: ReconcileRun,
-        window: ReconcileWindow,
-        options: Options,
-        *,
-        owner: str,
-        pace: Pace,
-        tell: Listener,
-    ) -> None:
-        self._run = run
-        self._window = window
-        self._options = options
-        self._owner = owner
-        self._patience = Patience(pace)
-        repairer = Repairer(run, options, pace=pace)
-        self._deleted = DeletedCustomers(run, options, patience=self._patience, repairer=repairer)
-        self._progress = windows.progress_of(window)
+    def __init__(self, given: Assignment) -> None:
+        self._run = given.run
+        self._window = given.window
+        self._options = given.options
+        self._owner = given.owner
+        self._patience = Patience(given.pace)
+        self._deleted = DeletedCustomers(
+            given.run,
+            given.options,
+            patience=self._patience,
+            repairer=Repairer(given.run, given.options, pace=given.pace),
+        )
+        self._progress = windows.progress_of(given.window)
         self._calls_before = self._progress.calls
 
     @property

@@ -18,12 +18,12 @@ from ..conf import settings
 from ..models import ReconcileRun, ReconcileWindow
 from ..stripe_api import paced
 from . import windows
+from .assignment import Listener
 from .claiming import work_windows
 from .options import Options
 from .ownership import beat, this_process
 from .rates import default_rate
 from .shared_pace import SharedPace
-from .walking import Listener
 
 POLL = 0.5
 """Seconds between two looks at the windows."""

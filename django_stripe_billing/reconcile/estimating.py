@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from ..models import Payment, Price, Product, Subscription
 from ..models.mirrored import to_datetime
-from ..rules.drift import Kind
+from ..rules.drift_kinds import Kind
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import PAGE_SIZE
 from ..sync import sells_payments

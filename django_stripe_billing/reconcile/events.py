@@ -12,7 +12,8 @@ from typing import Any
 from ..exceptions import ChangesRefusedError
 from ..models import Drift, Event, ReconcileRun
 from ..models.mirrored import to_datetime
-from ..rules.drift import Difference, Kind
+from ..rules.drift import Difference
+from ..rules.drift_kinds import Kind
 from ..rules.events import SUBJECTS, EventSnapshot, parse_event
 from ..stripe_api import Pace, Page, read_page
 from ..webhooks import handled_types, receive

@@ -17,7 +17,8 @@ from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 
 from ..exceptions import StripeObjectMissingError
 from ..models import Customer, Drift, Feature, ProductFeature, ReconcileRun, Subscription
-from ..rules.drift import Difference, Kind
+from ..rules.drift import Difference
+from ..rules.drift_kinds import Kind
 from ..rules.json_values import identifier, text
 from ..rules.snapshots import ENDED_STATUSES, TERMINAL_STATUSES
 from ..stripe_api import Pace, read_page

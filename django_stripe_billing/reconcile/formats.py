@@ -17,7 +17,7 @@ from rich.table import Table
 from ..conf import STRIPE_API_BASE, settings
 from ..models import Drift
 from ..money import formatted
-from ..rules.drift import MEANINGS, Kind
+from ..rules.drift_kinds import MEANINGS, Kind
 from .report import Report, drift_data
 
 MOST_ROWS = 200

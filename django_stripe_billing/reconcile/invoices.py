@@ -15,20 +15,22 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from ..exceptions import StripeObjectMissingError
-from ..models import Drift, Invoice, ReconcileRun, ReconcileWindow, Subscription
+from ..models import Drift, Invoice, Subscription
 from ..models.mirrored import to_datetime
-from ..rules.drift import Difference, Kind
+from ..rules.drift import Difference
+from ..rules.drift_kinds import Kind
 from ..rules.dunning import is_unpaid
 from ..rules.invoices import InvoiceSnapshot, parse_invoice
 from ..rules.json_values import identifier
 from ..rules.ordering import Verdict, judge
-from ..stripe_api import Pace, Page
+from ..stripe_api import Page
 from ..sync import InvoiceReading, apply_invoice, read_invoice, sync_invoice
+from .assignment import Assignment
 from .options import Options
 from .ownership import beat
 from .recording import drift_row, mark, record
 from .repairing import Repairer, stopped
-from .walking import Listener, Walk
+from .walking import Walk
 
 CHUNK = 500
 
@@ -39,18 +41,9 @@ class InvoiceWorker(Walk):
     path = "/v1/invoices"
     params: Mapping[str, Any] = {"status": "open"}
 
-    def __init__(
-        self,
-        run: ReconcileRun,
-        window: ReconcileWindow,
-        options: Options,
-        *,
-        owner: str,
-        pace: Pace,
-        tell: Listener,
-    ) -> None:
-        super().__init__(run, window, options, owner=owner, pace=pace, tell=tell)
-        self._repairer = Repairer(run, options, pace=pace)
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
+        self._repairer = Repairer(given.run, given.options, pace=given.pace)
 
     def look(self, page: Page, *, is_continued: bool) -> None:
         listed = self._unseen(page)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import quote
 
 from django.db.models import QuerySet
@@ -15,12 +14,13 @@ from ..exceptions import (
 )
 from ..models import Drift, ReconcileRun, Subscription
 from ..models.mirrored import to_second
-from ..rules.drift import Kind
+from ..rules.drift_kinds import Kind
 from ..rules.snapshots import ENDED_STATUSES, MISSING
 from ..stripe_api import Pace, request, without_secrets
 from ..sync import Cause, mark_missing
 from . import windows
 from .amounts import worth
+from .chunks import in_chunks
 from .comparing import Comparison
 from .fetching import compare_by_id
 from .options import Options
@@ -31,7 +31,6 @@ from .repairing import Repairer, stopped
 
 KIND = Kind.SUBSCRIPTION_MISSING_AT_STRIPE
 GONE = "no such subscription"
-CHUNK = 100
 JUST_NOW = 2
 """Seconds before a run's first answer, in which what is created may miss the first page."""
 
@@ -71,8 +70,9 @@ class MissingSubscriptions:
                 " key of the right account? Nothing was done about them.",
             )
             return
-        for row in self._each():
-            self._ask(row)
+        for chunk in in_chunks(self._suspected()):
+            for row in chunk:
+                self._ask(row)
 
     def _is_customer_known(self) -> bool:
         """One customer may have no subscription at all, if Stripe knows the customer."""
@@ -90,12 +90,6 @@ class MissingSubscriptions:
         """Those that are not settled: also what a run was killed at, between belief and repair."""
         rows = Drift.objects.filter(run=self._run, kind=KIND, state=Drift.State.FOUND, error="")
         return rows if self._run.is_applying else rows.exclude(stripe=GONE)
-
-    def _each(self) -> Iterator[Drift]:
-        last = 0
-        while chunk := list(self._suspected().filter(pk__gt=last).order_by("pk")[:CHUNK]):
-            yield from chunk
-            last = chunk[-1].pk
 
     def _ask(self, row: Drift) -> None:
         beat(self._run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from urllib.parse import quote
 
@@ -11,12 +10,13 @@ from django.db.models import QuerySet, Sum
 from ..exceptions import StripeError, StripeObjectMissingError, StripeUnavailableError
 from ..models import Customer, Drift, Entitlement, Payment, ReconcileRun, ReconcileWindow
 from ..models.mirrored import to_second
-from ..rules.drift import Kind
+from ..rules.drift_kinds import Kind
 from ..rules.snapshots import MISSING, CustomerSnapshot, parse_customer
 from ..stripe_api import Answer, Pace, request, without_secrets
 from ..sync import Cause, apply_customer, mark_payment_missing
 from . import windows
 from .allowing import changes_of
+from .chunks import in_chunks
 from .customers import DeletedCustomers
 from .options import Options
 from .ownership import beat
@@ -27,7 +27,6 @@ from .repairing import Repairer
 
 KIND = Kind.PAYMENT_MISSING_AT_STRIPE
 GONE = "no such payment"
-CHUNK = 100
 JUST_NOW = 2
 """Seconds before a run's first answer, in which what is created may miss the first page."""
 OF = ReconcileWindow.Of.PAYMENTS
@@ -65,19 +64,14 @@ class MissingPayments:
                 " key of the right account? Nothing was done about them."
             )
             return
-        for row in self._each():
-            self._ask(row)
+        for chunk in in_chunks(self._suspected()):
+            for row in chunk:
+                self._ask(row)
 
     def _suspected(self) -> QuerySet[Drift]:
         """Those that are not settled: also what a run was killed at, between belief and repair."""
         rows = Drift.objects.filter(run=self._run, kind=KIND, state=Drift.State.FOUND, error="")
         return rows if self._run.is_applying else rows.exclude(stripe=GONE)
-
-    def _each(self) -> Iterator[Drift]:
-        last = 0
-        while chunk := list(self._suspected().filter(pk__gt=last).order_by("pk")[:CHUNK]):
-            yield from chunk
-            last = chunk[-1].pk
 
     def _ask(self, drift: Drift) -> None:
         beat(self._run)

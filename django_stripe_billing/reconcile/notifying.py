@@ -7,7 +7,7 @@ import logging
 from django.core.mail import mail_admins
 
 from ..models import Drift, ReconcileRun
-from ..rules.drift import MEANINGS, Kind
+from ..rules.drift_kinds import MEANINGS, Kind
 from ..signals import drift_found
 from .report import Report
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..rules.drift import Kind
+from ..rules.drift_kinds import Kind
 
 _LIMIT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(%?)")
 

@@ -11,19 +11,19 @@ from django.db.models import Exists, OuterRef
 from ..conf import settings
 from ..models import Customer, Drift, Entitlement, Payment, ReconcileRun, SourceKind
 from ..rules.changes import takes_access_away
-from ..rules.drift import Difference, Kind, entitlement_drift
+from ..rules.drift import Difference, entitlement_drift
+from ..rules.drift_kinds import Kind
 from ..rules.entitlements import Term, combine_terms
 from ..rules.payment_snapshots import PAID, PaymentSnapshot
 from ..rules.payments import Purchase, wanted_by_payment
 from ..stripe_api import Pace
 from ..sync import Cause, read_catalog, recompute_payments
 from .allowing import changes_of
+from .chunks import customers_of, in_chunks
 from .options import Options
 from .ownership import beat
 from .recording import drift_row, mark, record
 from .repairing import Repairer, stopped
-
-CHUNK = 500
 
 Terms = Mapping[str, Mapping[str, Term]]
 """By source and feature."""
@@ -41,18 +41,14 @@ class PaymentGrants:
 
     def compare(self) -> None:
         """A constant number of queries for each 500 customers."""
-        own = Customer.objects.filter(account=self._account)
-        if self._options.customer_id:
-            own = own.filter(stripe_id=self._options.customer_id)
         paying = Payment.objects.filter(customer=OuterRef("pk"))
         granted = Entitlement.objects.filter(
             customer=OuterRef("pk"), source_kind=SourceKind.PAYMENT
         )
-        rows = own.filter(Exists(paying) | Exists(granted)).order_by("pk")
-        last = 0
-        while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
+        for chunk in in_chunks(
+            customers_of(self._options).filter(Exists(paying) | Exists(granted))
+        ):
             beat(self._run)
-            last = chunk[-1].pk
             for customer, drift, changes in self._granted_wrong(chunk):
                 self._record_and_repair(customer, drift, changes=changes)
         self._unlinked_customers()
@@ -124,14 +120,8 @@ class PaymentGrants:
         if not self._options.wants(kind):
             return
         paid = Payment.objects.filter(customer=OuterRef("pk"), status=PAID)
-        rows = Customer.objects.filter(
-            Exists(paid), account=self._account, subscriber=None, is_deleted=False
-        )
-        if self._options.customer_id:
-            rows = rows.filter(stripe_id=self._options.customer_id)
-        last = 0
-        while chunk := list(rows.filter(pk__gt=last).order_by("pk")[:CHUNK]):
-            last = chunk[-1].pk
+        rows = customers_of(self._options).filter(Exists(paid), subscriber=None, is_deleted=False)
+        for chunk in in_chunks(rows):
             record(
                 [
                     drift_row(

@@ -15,24 +15,26 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from ..exceptions import StripeError, StripeObjectMissingError, UnsettledError
-from ..models import Customer, Drift, Payment, ReconcileRun, ReconcileWindow
+from ..models import Customer, Drift, Payment, ReconcileRun
 from ..models.mirrored import to_datetime
-from ..rules.drift import Difference, Kind, payment_drift
+from ..rules.drift import Difference, payment_drift
+from ..rules.drift_kinds import Kind
 from ..rules.json_values import customer_of, identifier, mapping
 from ..rules.ordering import Verdict, judge
 from ..rules.payment_snapshots import PaymentSnapshot, parse_payment
 from ..rules.snapshots import MISSING
-from ..stripe_api import PAYMENT_EXPANSIONS, Pace, Page, without_secrets
+from ..stripe_api import PAYMENT_EXPANSIONS, Page, without_secrets
 from ..sync import Cause, read_payment, suspects, sync_payment
 from . import windows
 from .allowing import changes_of
+from .assignment import Assignment
 from .customers import DeletedCustomers
 from .options import Options
 from .ownership import beat
 from .payment_grants import takes_away
 from .recording import drift_row, mark, record
 from .repairing import Repairer, stopped
-from .walking import Listener, Walk
+from .walking import Walk
 
 ATTEMPTS = 5
 MOST_MISSING = 1_000
@@ -49,21 +51,12 @@ class PaymentWorker(Walk):
         "expand": [f"data.{path}" for path in [*PAYMENT_EXPANSIONS, "customer"]],
     }
 
-    def __init__(
-        self,
-        run: ReconcileRun,
-        window: ReconcileWindow,
-        options: Options,
-        *,
-        owner: str,
-        pace: Pace,
-        tell: Listener,
-    ) -> None:
-        super().__init__(run, window, options, owner=owner, pace=pace, tell=tell)
-        self._repairer = Repairer(run, options, pace=pace)
-        self._cause = Cause(kind="reconcile", id=str(run.pk))
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
+        self._repairer = Repairer(given.run, given.options, pace=given.pace)
+        self._cause = Cause(kind="reconcile", id=str(given.run.pk))
         self._deleted = DeletedCustomers(
-            run, options, patience=self._patience, repairer=self._repairer
+            given.run, given.options, patience=self._patience, repairer=self._repairer
         )
 
     def look(self, page: Page, *, is_continued: bool) -> None:

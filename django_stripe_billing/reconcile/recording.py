@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from ..models import Customer, Drift, ReconcileRun
 from ..rules.drift import Difference
+from ..rules.drift_kinds import Kind
 from ..stripe_api import without_secrets
 from ..sync import insert
 
@@ -79,6 +80,13 @@ def mark(rows: Iterable[Drift], state: str, *, error: str = "") -> None:
     for row in rows:
         row.state, row.error = state, values["error"]
     Drift.objects.filter(pk__in=[row.pk for row in rows]).update(**values)
+
+
+def forget_repaired(run: ReconcileRun, kind: Kind, **values: str) -> None:
+    """What a resumed run does not find again was repaired before it broke off."""
+    if run.is_applying and run.resumed:
+        left = Drift.objects.filter(run=run, kind=kind, state=Drift.State.FOUND, error="", **values)
+        mark(list(left), Drift.State.REPAIRED)
 
 
 def _key(row: Drift) -> tuple[str, str, str]:

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from ..exceptions import StripeObjectMissingError
+from ..rules.catalog_snapshots import FeatureSnapshot, parse_feature
 from ..rules.json_values import identifier
 from ..rules.ordering import Interval
-from ..rules.snapshots import FeatureSnapshot, parse_feature
 from ..stripe_api import Page, read_page, request
 from .catalog_rows import PRICES, PRODUCTS, Sort
 from .patience import Patience

@@ -11,7 +11,7 @@ from django.db.models import F
 from ..exceptions import BillingError, ChangesRefusedError
 from ..models import Drift, EntitlementChange, Event, ReconcileRun, Subscription
 from ..rules.changes import is_loss
-from ..rules.drift import MEANINGS, Kind
+from ..rules.drift_kinds import MEANINGS, Kind
 from ..stripe_api import Pace
 from ..sync import Cause, SubscriptionReading, recompute_subscriptions, settle
 from .comparing import Comparison, confirm, is_suspect, read_terms
@@ -19,8 +19,9 @@ from .fetching import compare_by_id
 from .leases import TakenOverError
 from .options import Options
 from .patience import Patience
-from .reading import key_of, read_rows
+from .reading import read_rows
 from .recording import mark
+from .row_keys import key_of
 
 
 class Repairer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..models import Drift, ReconcileRun
-from ..rules.drift import MEANINGS, Kind
+from ..rules.drift_kinds import MEANINGS, Kind
 
 UNKNOWN = "unknown "
 """The beginning of notes on what this version does not know."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -29,10 +27,11 @@ from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import Pace, TokenBucket, counted_calls, paced, without_secrets
 from ..sync import sells_payments
 from . import customers, invoices, windows
+from .assignment import Listener
 from .catalog_check import CatalogCheck
 from .catalog_repair import repair_left
 from .claiming import work_windows
-from .distributing import conduct, shared_pace
+from .distributing import shared_pace
 from .events import MissedEvents
 from .features import FeatureCheck
 from .guards import ask_account, check_accepted, check_mode, refusal, refuse_second
@@ -45,7 +44,7 @@ from .rates import default_rate
 from .repairing import Repairer
 from .report import UNKNOWN
 from .sweeps import Sweeps
-from .walking import Listener
+from .threads import work_through
 
 logger = logging.getLogger("django_stripe_billing.reconcile")
 
@@ -161,7 +160,7 @@ def execute(run: ReconcileRun, *, tell: Listener = lambda number: None) -> Recon
             if not errors:
                 _add_payments(run, options)
                 Sweeps(run, options, pace=pace).before()
-                errors = _work(run, options, pace=pace, tell=tell)
+                errors = work_through(run, options, pace=pace, tell=tell)
             if not errors:
                 errors = finish_comparison(run, options, pace=pace)
             errors = [*catalog.unread, *errors]
@@ -268,42 +267,3 @@ def _end(run: ReconcileRun, state: str) -> None:
     run.windows.filter(state=ReconcileWindow.State.PENDING).update(claimed_by="")
     run.state, run.active_for, run.finished_at = state, None, timezone.now()
     run.save()
-
-
-# Working through the windows
-
-
-def _work(run: ReconcileRun, options: Options, *, pace: Pace, tell: Listener) -> list[str]:
-    """Work through all windows with as many threads as asked for; returns the errors."""
-    if options.is_distributed:
-        return conduct(run, options, tell=tell)
-    if options.workers == 1:
-        return work_windows(run, options, pace=pace, tell=tell, owner=this_process())
-    stopping, turn = threading.Event(), threading.Lock()
-
-    def told(number: int) -> None:
-        if stopping.is_set():
-            raise KeyboardInterrupt
-        with turn:
-            tell(number)
-
-    def thread(number: int) -> list[str]:
-        try:
-            with paced(pace):
-                return work_windows(
-                    run,
-                    options,
-                    pace=pace,
-                    tell=told,
-                    owner=f"{this_process()}:{number}",
-                )
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(options.workers, thread_name_prefix="reconcile") as pool:
-        running = [pool.submit(thread, number) for number in range(options.workers)]
-        try:
-            return [error for done in as_completed(running) for error in done.result()]
-        except BaseException:
-            stopping.set()
-            raise

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ..exceptions import StripeObjectMissingError
 from ..models import Customer, Drift, Subscription, SubscriptionItem
-from ..rules.drift import Kind
+from ..rules.drift_kinds import Kind
 from ..rules.entitlements import PAID_STATUSES
 from ..rules.snapshots import ENDED_STATUSES, TERMINAL_STATUSES
 from .fetching import compare_once

@@ -16,7 +16,8 @@ from ..exceptions import (
     UnsettledError,
 )
 from ..models import Drift, ReconcileRun, Subscription
-from ..rules.drift import Difference, Kind
+from ..rules.drift import Difference
+from ..rules.drift_kinds import Kind
 from ..rules.json_values import text
 from ..rules.ordering import Interval
 from ..rules.snapshots import TERMINAL_STATUSES, parse_subscription
@@ -27,10 +28,10 @@ from .comparing import Comparison, Terms, at_stake, confirm, is_known, unknown_i
 from .fetching import compare_by_id
 from .options import Options
 from .patience import Patience
-from .reading import Key, key_of
 from .recording import drift_row, mark, record
 from .repairing import Repairer
 from .report import UNKNOWN
+from .row_keys import Key, key_of
 
 MOST_WAITING = 100
 MOST_PAGES = 20

@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import partial
-from typing import TypeVar
 
-from django.db import transaction
-from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from ..exceptions import ChangesRefusedError, StripeObjectMissingError
+from ..exceptions import ChangesRefusedError
 from ..models import (
     Customer,
     Drift,
-    Entitlement,
     Event,
     ReconcileRun,
-    SourceKind,
     Subscription,
     SubscriptionItem,
 )
-from ..rules.drift import Difference, Kind
+from ..rules.drift import Difference
+from ..rules.drift_kinds import Kind
 from ..rules.entitlements import PAID_STATUSES
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import Pace
 from ..sync import (
     Cause,
-    SubscriptionReading,
-    apply_subscriptions,
-    read_subscription,
-    recompute_subscriptions,
-    revoke_unfounded,
 )
 from ..webhooks import process_again
 from .amounts import Amount, paid_by, together, worth_of
+from .chunks import customers_of, in_chunks
 from .options import Options
 from .ownership import beat
 from .patience import Patience
-from .recording import drift_row, mark, record
-from .repairing import Repairer, stopped
+from .recording import drift_row, forget_repaired, mark, record
+from .repairing import Repairer
 from .trials import TrialSweep
-
-Row = TypeVar("Row", bound=Model)
-
-UNFOUNDED = "nothing that would grant it"
-"""What is written at Stripe's side of an entitlement without a source."""
+from .unfounded import UnfoundedEntitlements
 
 STUCK_AFTER = timedelta(minutes=15)
-CHUNK = 500
 
 
 class Sweeps:
@@ -67,7 +54,9 @@ class Sweeps:
 
     def before(self) -> None:
         """What must be put right first: a stray entitlement stands in the way of the right one."""
-        self._unfounded_entitlements()
+        UnfoundedEntitlements(
+            self._run, self._options, repairer=self._repairer, pace=self._pace
+        ).work()
 
     def after(self) -> None:
         """What is looked for when all pages were compared."""
@@ -82,90 +71,14 @@ class Sweeps:
             self._events(Kind.EVENT_STUCK, stuck & ~settled)
         TrialSweep(self._run, self._options, repairer=self._repairer, pace=self._pace).work()
 
-    def _customers(self) -> QuerySet[Customer]:
-        rows = Customer.objects.filter(account=self._account)
-        if self._options.customer_id:
-            rows = rows.filter(stripe_id=self._options.customer_id)
-        return rows
-
-    def _unfounded_entitlements(self) -> None:
-        """Entitlements of subscriptions that are gone, ended, or unknown here."""
-        kind = Kind.ENTITLEMENT_EXTRA
-        if not self._options.wants(kind):
-            return
-        rows = (
-            Entitlement.objects.filter(
-                customer__in=self._customers(), source_kind=SourceKind.SUBSCRIPTION
-            )
-            .filter(Q(subscription=None) | Q(subscription__status__in=ENDED_STATUSES))
-            .select_related("customer__subscriber", "feature", "subscription")
-        )
-        for chunk in _chunks(rows):
-            drift = record(
-                [
-                    drift_row(
-                        self._run,
-                        Difference(
-                            kind=kind,
-                            here=f"{row.feature.lookup_key}: granted",
-                            stripe=UNFOUNDED,
-                            subject=row.feature.lookup_key,
-                        ),
-                        object_id=row.source_id,
-                        customer=row.customer,
-                    )
-                    for row in chunk
-                ]
-            )
-            self._repair(drift, len({row.source_id for row in chunk}), self._revoking(chunk))
-        self._forget_repaired(kind, stripe=UNFOUNDED)
-
-    def _revoking(self, rows: Sequence[Entitlement]) -> Callable[[], None]:
-        """Revoke what has no source; one that Stripe has after all is stored in the same moment."""
-
-        def revoke() -> None:
-            loose = [row for row in rows if row.subscription_id is None]
-            lost = self._lost_sources({row.source_id for row in loose})
-            with transaction.atomic():
-                revoke_unfounded(loose, cause=self._cause)
-                apply_subscriptions(lost, cause=self._cause)
-                founded = {row.subscription.stripe_id for row in rows if row.subscription}
-                again = {row.source_id for row in loose} | founded
-                recompute_subscriptions(again, account=self._account, cause=self._cause)
-
-        return revoke
-
-    def _lost_sources(self, source_ids: set[str]) -> list[SubscriptionReading]:
-        """Subscriptions that are not stored, and that Stripe has: it is asked before."""
-        own = Subscription.objects.filter(account=self._account, stripe_id__in=source_ids)
-        known = set(own.values_list("stripe_id", flat=True))
-        found = []
-        for source_id in sorted(source_ids - known):
-            beat(self._run)
-            try:
-                found.append(
-                    self._patience(partial(read_subscription, source_id, account=self._account))
-                )
-            except StripeObjectMissingError:
-                continue
-        return found
-
-    def _forget_repaired(self, kind: Kind, **values: str) -> None:
-        """What a resumed run does not find again was repaired before it broke off."""
-        if self._run.is_applying and self._run.resumed:
-            left = Drift.objects.filter(
-                run=self._run, kind=kind, state=Drift.State.FOUND, error="", **values
-            )
-            mark(list(left), Drift.State.REPAIRED)
-
     def _unlinked_customers(self) -> None:
         """Somebody pays, and nobody gets what is paid for."""
         kind = Kind.CUSTOMER_UNLINKED
         if not self._options.wants(kind):
             return
         paying = Subscription.objects.filter(customer=OuterRef("pk"), status__in=PAID_STATUSES)
-        rows = self._customers().filter(Exists(paying), subscriber=None, is_deleted=False)
-        for chunk in _chunks(rows):
+        rows = customers_of(self._options).filter(Exists(paying), subscriber=None, is_deleted=False)
+        for chunk in in_chunks(rows):
             paid = paid_by([row.pk for row in chunk])
             record(
                 [
@@ -191,8 +104,8 @@ class Sweeps:
         if not self._options.wants(kind):
             return
         paying = Subscription.objects.filter(customer=OuterRef("pk"), status__in=PAID_STATUSES)
-        rows = self._customers().filter(Exists(paying), subscriber=None, is_deleted=False)
-        for chunk in _chunks(rows.exclude(email="")):
+        rows = customers_of(self._options).filter(Exists(paying), subscriber=None, is_deleted=False)
+        for chunk in in_chunks(rows.exclude(email="")):
             paid = paid_by([row.pk for row in chunk])
             emails = {row.email.lower() for row in chunk}
             linked = Customer.objects.filter(account=self._account, is_deleted=False)
@@ -229,14 +142,14 @@ class Sweeps:
         if not self._options.wants(kind):
             return
         running = SubscriptionItem.objects.filter(
-            subscription__customer__in=self._customers()
+            subscription__customer__in=customers_of(self._options)
         ).exclude(Q(subscription__status__in=[*ENDED_STATUSES, "incomplete"]) | Q(product_id=""))
         doubled = (
             running.values("subscription__customer_id", "product_id")
             .annotate(number=Count("subscription_id", distinct=True))
             .filter(number__gt=1)
         )
-        for entry in doubled.order_by().iterator(CHUNK):
+        for entry in doubled.order_by().iterator():
             customer = Customer.objects.select_related("subscriber").get(
                 pk=entry["subscription__customer_id"]
             )
@@ -266,7 +179,7 @@ class Sweeps:
         if not self._options.wants(kind):
             return
         rows = Event.objects.filter(which, account=self._account).defer("payload").order_by("pk")
-        for chunk in _chunks(rows):
+        for chunk in in_chunks(rows):
             drift = record(
                 [
                     drift_row(
@@ -285,7 +198,7 @@ class Sweeps:
             if self._run.is_applying:
                 for entry in drift:
                     self._process(entry)
-        self._forget_repaired(kind)
+        forget_repaired(self._run, kind)
 
     def _process(self, entry: Drift) -> None:
         beat(self._run)
@@ -299,14 +212,6 @@ class Sweeps:
         else:
             mark([entry], Drift.State.REPAIRED)
 
-    def _repair(self, drift: list[Drift], number: int, repair: Callable[[], object]) -> None:
-        if not drift or not self._run.is_applying:
-            return
-        if not self._repairer.allows(number):
-            mark(drift, Drift.State.FOUND, error=stopped(self._repairer.limit))
-        elif self._repairer.attempt(drift, repair):
-            mark(drift, Drift.State.REPAIRED)
-
 
 def _beyond_one(amounts: Iterable[Amount]) -> Amount:
     """What is paid twice: all but the dearest."""
@@ -319,11 +224,3 @@ def _beyond_one(amounts: Iterable[Amount]) -> Amount:
 def told(event_type: str, created_at: datetime | None) -> str:
     """An event, for people."""
     return event_type if created_at is None else f"{event_type} of {created_at:%Y-%m-%d %H:%M}"
-
-
-def _chunks(rows: QuerySet[Row]) -> Iterator[list[Row]]:
-    """The rows by primary key, a batch at a time: a repair may delete what was read."""
-    last = 0
-    while chunk := list(rows.filter(pk__gt=last).order_by("pk")[:CHUNK]):
-        yield chunk
-        last = chunk[-1].pk

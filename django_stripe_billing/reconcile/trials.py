@@ -14,7 +14,8 @@ from django.db.models import Exists, Min, OuterRef, QuerySet
 from ..exceptions import StripeObjectMissingError
 from ..models import Customer, Drift, ReconcileRun, Subscription, TrialUse
 from ..models.mirrored import to_datetime
-from ..rules.drift import Difference, Kind
+from ..rules.drift import Difference
+from ..rules.drift_kinds import Kind
 from ..stripe_api import Pace
 from ..sync import claim_card, is_card_taken, read_fingerprints
 from .options import Options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -15,16 +15,12 @@ from ..exceptions import (
     StripeObjectMissingError,
     StripeUnavailableError,
 )
-from ..models import ReconcileRun, ReconcileWindow
 from ..rules.json_values import identifier, second
-from ..stripe_api import Pace, Page, PagesAhead, counted_calls, read_page
+from ..stripe_api import Page, PagesAhead, counted_calls, read_page
 from . import windows
+from .assignment import Assignment
 from .leases import TakenOverError
-from .options import Options
 from .patience import Patience
-
-Listener = Callable[[int], None]
-"""Called with the number of subscriptions that were compared since the last call."""
 
 
 class Walk:
@@ -39,24 +35,15 @@ class Walk:
     is_open_ended = True
     """The newest window takes whatever comes, also what is created while it is read."""
 
-    def __init__(
-        self,
-        run: ReconcileRun,
-        window: ReconcileWindow,
-        options: Options,
-        *,
-        owner: str,
-        pace: Pace,
-        tell: Listener,
-    ) -> None:
-        self._run = run
-        self._window = window
-        self._options = options
-        self._account = options.account
-        self._owner = owner
-        self._tell = tell
-        self._patience = Patience(pace)
-        self._progress = windows.progress_of(window)
+    def __init__(self, given: Assignment) -> None:
+        self._run = given.run
+        self._window = given.window
+        self._options = given.options
+        self._account = given.options.account
+        self._owner = given.owner
+        self._tell = given.tell
+        self._patience = Patience(given.pace)
+        self._progress = windows.progress_of(given.window)
         self._calls_before = self._progress.calls
         self._second_of = {self._progress.cursor: self._progress.lowest}
         self._errors = self._progress.errors

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ..models import Drift, Payment, ReconcileRun, ReconcileWindow, Subscription
 from ..models.mirrored import to_second
-from ..rules.drift import Kind
+from ..rules.drift_kinds import Kind
 
 Of = ReconcileWindow.Of
 

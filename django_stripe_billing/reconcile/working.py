@@ -9,17 +9,18 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from ..models import Drift, ReconcileRun, ReconcileWindow, Subscription
+from ..models import Drift, Subscription
 from ..rules.json_values import identifier
 from ..rules.snapshots import ENDED_STATUSES
-from ..stripe_api import Pace, Page
+from ..stripe_api import Page
+from .assignment import Assignment
 from .comparing import Terms, is_suspect, read_terms
-from .options import Options
-from .reading import PageReader, Row, read_rows, remote_key
+from .reading import PageReader, read_rows
 from .recording import record
 from .repairing import Repairer
+from .row_keys import Row, remote_key
 from .settling import Settler, unlisted
-from .walking import Listener, Walk
+from .walking import Walk
 
 MOST_ROWS = 4_000
 """Rows that one query of a page reads: subscriptions times items."""
@@ -37,28 +38,19 @@ class WindowWorker(Walk):
     path = "/v1/subscriptions"
     params: Mapping[str, Any] = {"status": "all"}
 
-    def __init__(
-        self,
-        run: ReconcileRun,
-        window: ReconcileWindow,
-        options: Options,
-        *,
-        owner: str,
-        pace: Pace,
-        tell: Listener,
-    ) -> None:
-        super().__init__(run, window, options, owner=owner, pace=pace, tell=tell)
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
         self._reader = PageReader(
-            account=self._account, customer_id=options.customer_id, most=MOST_ROWS
+            account=self._account, customer_id=given.options.customer_id, most=MOST_ROWS
         )
         self._terms: Terms = read_terms(account=self._account)
         self._notes: Counter[str] = Counter(self._progress.notes)
         self._settler = Settler(
-            run,
-            options,
+            given.run,
+            given.options,
             terms=self._terms,
             patience=self._patience,
-            repairer=Repairer(run, options, pace=pace),
+            repairer=Repairer(given.run, given.options, pace=given.pace),
             errors=self._errors,
             notes=self._notes,
         )

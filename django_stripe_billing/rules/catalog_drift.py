@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from .catalog import combine_rule_of
-from .drift import Difference, Kind
-from .snapshots import FeatureSnapshot, PriceSnapshot, ProductSnapshot
+from .catalog_snapshots import FeatureSnapshot, PriceSnapshot, ProductSnapshot
+from .drift import Difference
+from .drift_kinds import Kind
 
 GONE = "deleted"
 UNKNOWN = "not in the catalog"

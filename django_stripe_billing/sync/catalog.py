@@ -7,8 +7,9 @@ from django.db import transaction
 from ..models import Feature, Price, Product, ProductFeature, Subscription
 from ..models.mirrored import to_datetime
 from ..rules.catalog import NO_LIMIT, access_days_of, combine_rule_of, grace_days_of, limits_of
+from ..rules.catalog_snapshots import FeatureSnapshot, PriceSnapshot, ProductSnapshot
 from ..rules.ordering import Interval, Verdict, join
-from ..rules.snapshots import ENDED_STATUSES, FeatureSnapshot, PriceSnapshot, ProductSnapshot
+from ..rules.snapshots import ENDED_STATUSES
 from .deadlocks import begun_anew
 from .door import Cause
 from .locking import created, lock_products, locked

@@ -28,12 +28,7 @@ def read_subscription(stripe_id: str, *, account: str = "") -> SubscriptionReadi
 
     Raises StripeError, and RuntimeError inside a transaction.
     """
-    with transaction.atomic(durable=True):
-        revision = (
-            Subscription.objects.filter(account=account, stripe_id=stripe_id)
-            .values_list("revision", flat=True)
-            .first()
-        )
+    revision = _stored_revision(Subscription, stripe_id, account=account)
     answer = fetch_subscription(stripe_id, account=account)
     snapshot = parse_subscription(answer.data)
     if snapshot is None or snapshot.id != stripe_id:
@@ -42,7 +37,7 @@ def read_subscription(stripe_id: str, *, account: str = "") -> SubscriptionReadi
         snapshot=snapshot,
         interval=answer.interval,
         account=account,
-        revision=NO_ROW if revision is None else revision,
+        revision=revision,
     )
 
 
@@ -66,12 +61,7 @@ def read_invoice(stripe_id: str, *, account: str = "") -> InvoiceReading:
 
     Raises StripeError, and RuntimeError inside a transaction.
     """
-    with transaction.atomic(durable=True):
-        revision = (
-            Invoice.objects.filter(account=account, stripe_id=stripe_id)
-            .values_list("revision", flat=True)
-            .first()
-        )
+    revision = _stored_revision(Invoice, stripe_id, account=account)
     answer = request("get", f"/v1/invoices/{quote(stripe_id, safe='')}", account=account)
     snapshot = parse_invoice(answer.data)
     if snapshot is None or snapshot.id != stripe_id:
@@ -80,7 +70,7 @@ def read_invoice(stripe_id: str, *, account: str = "") -> InvoiceReading:
         snapshot=snapshot,
         interval=answer.interval,
         account=account,
-        revision=NO_ROW if revision is None else revision,
+        revision=revision,
     )
 
 
@@ -177,11 +167,16 @@ def _parameter(customer_id: str) -> str:
 
 
 def _read_customer(stripe_id: str, *, account: str) -> tuple[int, Interval, dict[str, object]]:
-    with transaction.atomic(durable=True):
-        revision = (
-            Customer.objects.filter(account=account, stripe_id=stripe_id)
-            .values_list("revision", flat=True)
-            .first()
-        )
+    revision = _stored_revision(Customer, stripe_id, account=account)
     answer = request("get", f"/v1/customers/{quote(stripe_id, safe='')}", account=account)
-    return (NO_ROW if revision is None else revision), answer.interval, answer.data
+    return revision, answer.interval, answer.data
+
+
+def _stored_revision(
+    model: type[Customer | Invoice | Subscription], stripe_id: str, *, account: str
+) -> int:
+    """Read before a request leaves, with no transaction open: RuntimeError inside one."""
+    with transaction.atomic(durable=True):
+        rows = model._default_manager.filter(account=account, stripe_id=stripe_id)
+        revision = rows.values_list("revision", flat=True).first()
+    return NO_ROW if revision is None else revision

@@ -7,12 +7,15 @@ back, Stripe is asked with none open, and the event is processed again with the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from ..models import CheckoutSession, Entitlement, Event, Subscription
 from ..rules import snapshots
+from ..rules.catalog_snapshots import parse_price, parse_product
 from ..rules.events import EventSnapshot, Subject
 from ..rules.invoices import parse_invoice
-from ..rules.ordering import of_event
+from ..rules.ordering import Verdict, of_event
 from ..sync import (
     InvoiceReading,
     SubscriptionReading,
@@ -38,6 +41,8 @@ from .answers import (
 )
 from .invoices import on_invoice, on_upcoming_invoice
 from .payment_methods import on_payment_method
+
+Snapshot = TypeVar("Snapshot")
 
 
 def on_subscription(event: EventSnapshot, fetches: Fetches) -> Result:
@@ -89,50 +94,17 @@ def apply_fetched_invoice(event: EventSnapshot, wanted: Wanted, fetches: Fetches
 
 
 def on_customer(event: EventSnapshot, fetches: Fetches) -> Result:
-    wanted = Wanted(subject=Subject.CUSTOMER, id=event.object_id)
-    fetched = None if event.is_deletion else fetched_or_none(event, wanted, fetches)
-    snapshot = snapshots.parse_customer(_data(event, fetched))
-    if snapshot is None:
-        return UNREADABLE
-    verdict = apply_customer(
-        snapshot,
-        fetched.interval if fetched else of_event(event.created),
-        account=event.account,
-        revision=fetched.revision if fetched else None,
-        cause=cause(event),
-    )
-    return result(verdict, wanted)
+    apply = partial(apply_customer, cause=cause(event))
+    return _mirrored(event, fetches, Subject.CUSTOMER, snapshots.parse_customer, apply)
 
 
 def on_product(event: EventSnapshot, fetches: Fetches) -> Result:
-    wanted = Wanted(subject=Subject.PRODUCT, id=event.object_id)
-    fetched = None if event.is_deletion else fetched_or_none(event, wanted, fetches)
-    snapshot = snapshots.parse_product(_data(event, fetched))
-    if snapshot is None:
-        return UNREADABLE
-    verdict = apply_product(
-        snapshot,
-        fetched.interval if fetched else of_event(event.created),
-        account=event.account,
-        revision=fetched.revision if fetched else None,
-        cause=cause(event),
-    )
-    return result(verdict, wanted)
+    apply = partial(apply_product, cause=cause(event))
+    return _mirrored(event, fetches, Subject.PRODUCT, parse_product, apply)
 
 
 def on_price(event: EventSnapshot, fetches: Fetches) -> Result:
-    wanted = Wanted(subject=Subject.PRICE, id=event.object_id)
-    fetched = None if event.is_deletion else fetched_or_none(event, wanted, fetches)
-    snapshot = snapshots.parse_price(_data(event, fetched))
-    if snapshot is None:
-        return UNREADABLE
-    verdict = apply_price(
-        snapshot,
-        fetched.interval if fetched else of_event(event.created),
-        account=event.account,
-        revision=fetched.revision if fetched else None,
-    )
-    return result(verdict, wanted)
+    return _mirrored(event, fetches, Subject.PRICE, parse_price, apply_price)
 
 
 def on_checkout_session(event: EventSnapshot, fetches: Fetches) -> Result:
@@ -207,6 +179,28 @@ def _apply_fetched(event: EventSnapshot, wanted: Wanted, fetched: Fetched) -> Re
         cause=cause(event),
     )
     return result(outcome.verdict, wanted)
+
+
+def _mirrored(
+    event: EventSnapshot,
+    fetches: Fetches,
+    subject: Subject,
+    parse: Callable[[object], Snapshot | None],
+    apply: Callable[..., Verdict],
+) -> Result:
+    """What is read whole from its event, or from what was fetched."""
+    wanted = Wanted(subject=subject, id=event.object_id)
+    fetched = None if event.is_deletion else fetched_or_none(event, wanted, fetches)
+    snapshot = parse(_data(event, fetched))
+    if snapshot is None:
+        return UNREADABLE
+    verdict = apply(
+        snapshot,
+        fetched.interval if fetched else of_event(event.created),
+        account=event.account,
+        revision=fetched.revision if fetched else None,
+    )
+    return result(verdict, wanted)
 
 
 def _data(event: EventSnapshot, fetched: Fetched | None) -> object:

@@ -1,6 +1,10 @@
 import pytest
 from django.contrib.auth.models import Permission
 
+from tests.renewals import break_card, clock, payer
+
+__all__ = ["break_card", "clock", "payer"]
+
 
 @pytest.fixture
 def admin(client, django_user_model):

@@ -21,7 +21,6 @@ from django_stripe_billing.models import (
 )
 from django_stripe_billing.reconcile import reconcile
 from django_stripe_billing.rules.figures import spans
-from tests.renewals import break_card, clock, payer  # noqa: F401 - fixtures
 from tests.statements import statements
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,7 +124,7 @@ def test_units_without_a_fixed_price_are_told_and_not_counted(admin, subscribe):
 # What began, what ended, what is owed
 
 
-def test_trials_conversion_and_churn(shop, payer, clock):  # noqa: F811
+def test_trials_conversion_and_churn(shop, payer, clock):
     shop.subscribe(payer, trial_period_days=3)
     going = shop.subscribe(payer, trial_period_days=3, cancel_at_period_end=True)
     shop.sandbox.deliver()
@@ -147,7 +146,7 @@ def test_trials_conversion_and_churn(shop, payer, clock):  # noqa: F811
     assert found["parts"][-1]["ended"] == 1
 
 
-def test_money_that_is_past_due(payer, clock, break_card):  # noqa: F811
+def test_money_that_is_past_due(payer, clock, break_card):
     assert facts(30)["past_due"] == []
     break_card()
     clock.to_renewal(payer.subscription)

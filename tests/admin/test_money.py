@@ -6,14 +6,13 @@ from django.core import mail
 from django.urls import reverse
 
 from django_stripe_billing.models import EmailMessage, Invoice
-from tests.renewals import break_card, clock, payer  # noqa: F401 - fixtures
 from tests.statements import statements
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def admin(client, django_user_model, clock):  # noqa: F811
+def admin(client, django_user_model, clock):
     client.force_login(django_user_model.objects.create_superuser("root", "root@example.com", "x"))
     return client
 
@@ -24,9 +23,9 @@ def page(name, *arguments):
 
 def test_a_customers_page_says_what_is_unpaid_and_shows_the_last_invoices(
     shop,
-    payer,  # noqa: F811
-    clock,  # noqa: F811
-    break_card,  # noqa: F811
+    payer,
+    clock,
+    break_card,
     admin,
 ):
     shop.sandbox.engine.end_of_dunning = "past_due"
@@ -46,7 +45,7 @@ def test_a_customers_page_says_what_is_unpaid_and_shows_the_last_invoices(
     assert "Access has ended" in text
 
 
-def test_an_invoice_is_read_from_stripe_again(shop, payer, clock, break_card, admin):  # noqa: F811
+def test_an_invoice_is_read_from_stripe_again(shop, payer, clock, break_card, admin):
     break_card()
     clock.to_renewal(payer.subscription)
     row = Invoice.objects.unpaid().get()
@@ -58,7 +57,7 @@ def test_an_invoice_is_read_from_stripe_again(shop, payer, clock, break_card, ad
     assert row.status == "void"
 
 
-def test_invoices_of_the_past_come_with_a_sync_and_send_no_email(shop, payer, admin):  # noqa: F811
+def test_invoices_of_the_past_come_with_a_sync_and_send_no_email(shop, payer, admin):
     Invoice.objects.all().delete()
     EmailMessage.objects.all().delete()
     mail.outbox.clear()
@@ -68,7 +67,7 @@ def test_invoices_of_the_past_come_with_a_sync_and_send_no_email(shop, payer, ad
     assert not EmailMessage.objects.exists()
 
 
-def test_an_email_is_sent_again_by_who_may(payer, admin, client, django_user_model):  # noqa: F811
+def test_an_email_is_sent_again_by_who_may(payer, admin, client, django_user_model):
     row = EmailMessage.objects.get(kind="receipt")
     assert row.status == EmailMessage.Status.SENT
     mail.outbox.clear()
@@ -83,7 +82,7 @@ def test_an_email_is_sent_again_by_who_may(payer, admin, client, django_user_mod
 
 
 @pytest.mark.parametrize("name", ["invoice", "emailmessage"])
-def test_lists_and_pages_change_nothing(payer, admin, name):  # noqa: F811
+def test_lists_and_pages_change_nothing(payer, admin, name):
     row = {"invoice": Invoice, "emailmessage": EmailMessage}[name].objects.first()
     assert admin.get(page(f"{name}_changelist"), {"q": "in_"}).status_code == 200
     assert admin.get(page(f"{name}_change", row.pk)).status_code == 200

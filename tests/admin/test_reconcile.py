@@ -24,7 +24,7 @@ from django_stripe_billing.models import (
 )
 from django_stripe_billing.reconcile import reconcile
 from django_stripe_billing.reconcile.ownership import at_work, this_process
-from django_stripe_billing.rules.drift import MEANINGS, Kind
+from django_stripe_billing.rules.drift_kinds import MEANINGS, Kind
 from django_stripe_billing.sandbox import Fault
 
 from ..statements import statements

@@ -8,12 +8,8 @@ import pytest
 from benchmarks.objects import ACCOUNT, FIXTURES, PRICE, PRODUCT, Objects
 from benchmarks.page_server import NEWEST, PERIOD_END, Pages, Server
 from django_stripe_billing.exceptions import StripeObjectMissingError
-from django_stripe_billing.rules.snapshots import (
-    parse_customer,
-    parse_price,
-    parse_product,
-    parse_subscription,
-)
+from django_stripe_billing.rules.catalog_snapshots import parse_price, parse_product
+from django_stripe_billing.rules.snapshots import parse_customer, parse_subscription
 from django_stripe_billing.stripe_api import fetch_subscription, pages, request
 
 needs_fixtures = pytest.mark.skipif(

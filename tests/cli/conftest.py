@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import socket
 import sqlite3
 import subprocess
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from .npm import ROOT, from_npm
+
 VERSION = "1.52.0"
 KEY = "sk_test_commandlinetool"
 
@@ -26,23 +26,9 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def stripe_cli(tmp_path_factory):
+def stripe_cli():
     """The tool's binary, installed from npm."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed, and the Stripe CLI comes from there")
-    folder = ROOT / "build" / "stripe-cli"
-    binary = folder / "node_modules" / ".bin" / "stripe"
-    if not binary.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [npm, "install", "--no-save", "--no-audit", "--no-fund", f"@stripe/cli@{VERSION}"],
-            cwd=folder,
-            check=True,
-            capture_output=True,
-            timeout=300,
-        )
-    return binary
+    return from_npm("@stripe/cli", VERSION, "stripe")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, Site
+from .conftest import Site
+from .npm import ROOT, from_npm
 
 VERSION = "7.0.2"
 OPTIONS = "--strict --noUncheckedIndexedAccess --target es2022 --module nodenext".split()
@@ -25,7 +26,7 @@ def compiled(tmp_path_factory):
         shutil.copy(source, folder)
     sources = sorted(path.name for path in folder.glob("*.ts"))
     done = subprocess.run(
-        [typescript(), *OPTIONS, *LIBRARIES, "--types", "", *sources],
+        [from_npm("typescript", VERSION, "tsc"), *OPTIONS, *LIBRARIES, "--types", "", *sources],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -33,24 +34,6 @@ def compiled(tmp_path_factory):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
-
-
-def typescript():
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed, and TypeScript comes from there")
-    folder = ROOT / "build" / "typescript"
-    compiler = folder / "node_modules" / ".bin" / "tsc"
-    if not compiler.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [npm, "install", "--no-save", "--no-audit", "--no-fund", f"typescript@{VERSION}"],
-            cwd=folder,
-            check=True,
-            capture_output=True,
-            timeout=300,
-        )
-    return compiler
 
 
 @pytest.fixture(scope="module")

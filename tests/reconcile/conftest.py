@@ -1,5 +1,9 @@
 import pytest
 
+from tests.renewals import break_card, clock, payer
+
+__all__ = ["break_card", "clock", "payer"]
+
 
 @pytest.fixture
 def bound(shop, subscriber):

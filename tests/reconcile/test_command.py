@@ -19,7 +19,7 @@ from django.db import InterfaceError, OperationalError
 from django_stripe_billing.management.commands import reconcile_entitlements as command
 from django_stripe_billing.models import Customer, Drift, Entitlement, ReconcileRun, Subscription
 from django_stripe_billing.reconcile import Options, Report, begin, formats, reconcile
-from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.rules.drift_kinds import Kind
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.signals import drift_found
 

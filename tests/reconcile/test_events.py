@@ -9,7 +9,7 @@ import pytest
 from django_stripe_billing.access import has_feature
 from django_stripe_billing.models import EntitlementChange, Event, ReconcileRun, Subscription
 from django_stripe_billing.reconcile import Report, execute, reconcile, resume
-from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.rules.drift_kinds import Kind
 from django_stripe_billing.rules.events import SUBJECTS
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.stripe_api import CallableHTTPClient

@@ -4,7 +4,7 @@ import pytest
 
 from django_stripe_billing.models import Subscription
 from django_stripe_billing.reconcile import reconcile
-from django_stripe_billing.rules.drift import MEANINGS, Kind
+from django_stripe_billing.rules.drift_kinds import MEANINGS, Kind
 
 from .database import database
 from .planting import LATER, plant, populate

@@ -13,7 +13,7 @@ from django_stripe_billing.models import (
     Subscription,
 )
 from django_stripe_billing.reconcile import reconcile
-from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.rules.drift_kinds import Kind
 from django_stripe_billing.sandbox import Fault
 
 from ..conftest import make_subscriber

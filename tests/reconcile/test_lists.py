@@ -8,7 +8,7 @@ from django_stripe_billing.exceptions import ReconcileRefusedError
 from django_stripe_billing.models import Drift, Entitlement, ReconcileRun, Subscription
 from django_stripe_billing.reconcile import ChangeLimit, Report, begin, execute, reconcile, resume
 from django_stripe_billing.reconcile.options import Options
-from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.rules.drift_kinds import Kind
 
 from .crowd import crowd, hide, show
 from .database import database, kinds

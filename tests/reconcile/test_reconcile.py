@@ -19,7 +19,7 @@ from django_stripe_billing.models import (
 )
 from django_stripe_billing.reconcile import ChangeLimit, reconcile
 from django_stripe_billing.reconcile.leases import close_readers_connection
-from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.rules.drift_kinds import Kind
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.stripe_api import CallableHTTPClient
 

@@ -24,7 +24,7 @@ from django_stripe_billing.reconcile import (
     windows,
     working,
 )
-from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.rules.drift_kinds import Kind
 
 from .crowd import crowd
 from .database import database, kinds

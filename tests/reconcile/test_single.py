@@ -27,13 +27,12 @@ from django_stripe_billing.models import (
 )
 from django_stripe_billing.reconcile import DriftRepairs, reconcile, repair_drift
 from django_stripe_billing.reconcile.ownership import at_work, this_process
-from django_stripe_billing.rules.drift import MEANINGS, Kind
+from django_stripe_billing.rules.drift_kinds import MEANINGS, Kind
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.signals import entitlement_revoked
 from django_stripe_billing.sync import Cause, sync_subscription
 from django_stripe_billing.webhooks import webhook_handler
 from django_stripe_billing.webhooks.registry import unregister
-from tests.renewals import break_card, clock, payer  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -314,9 +313,9 @@ def test_a_kind_of_a_newer_version_is_left_alone(ended):
 
 def test_an_invoice_that_nobody_told_of_gives_grace_and_is_gone_when_told(
     stripe_sandbox,
-    clock,  # noqa: F811
-    payer,  # noqa: F811
-    break_card,  # noqa: F811
+    clock,
+    payer,
+    break_card,
 ):
     break_card()
     clock.to_renewal(payer.subscription, delivers=False)

@@ -5,12 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_stripe_billing.rules.changes import takes_access_away
-from django_stripe_billing.rules.drift import (
-    MEANINGS,
-    Kind,
-    entitlement_drift,
-    subscription_drift,
-)
+from django_stripe_billing.rules.drift import entitlement_drift, subscription_drift
+from django_stripe_billing.rules.drift_kinds import MEANINGS, Kind
 from django_stripe_billing.rules.entitlements import Term
 from django_stripe_billing.rules.snapshots import parse_subscription
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django_stripe_billing.rules import snapshots
+from django_stripe_billing.rules import catalog_snapshots, snapshots
 from django_stripe_billing.rules.entitlements import (
     CatalogFeature,
     CatalogProduct,
@@ -31,11 +31,11 @@ PARSERS = {
     "subscription": snapshots.parse_subscription,
     "customer": snapshots.parse_customer,
     "deleted_customer": snapshots.parse_customer,
-    "product": snapshots.parse_product,
-    "deleted_product": snapshots.parse_product,
-    "price": snapshots.parse_price,
-    "deleted_price": snapshots.parse_price,
-    "entitlements.feature": snapshots.parse_feature,
+    "product": catalog_snapshots.parse_product,
+    "deleted_product": catalog_snapshots.parse_product,
+    "price": catalog_snapshots.parse_price,
+    "deleted_price": catalog_snapshots.parse_price,
+    "entitlements.feature": catalog_snapshots.parse_feature,
     "checkout.session": snapshots.parse_checkout_session,
     "entitlements.active_entitlement_summary": snapshots.parse_entitlement_summary,
     "event": parse_event,

@@ -17,7 +17,7 @@ from django_stripe_billing.models import (
     Subscription,
     SubscriptionItem,
 )
-from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.rules.drift_kinds import Kind
 from django_stripe_billing.sync import insertion
 from django_stripe_billing.sync.insertion import insert
 

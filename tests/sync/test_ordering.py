@@ -13,14 +13,13 @@ from django_stripe_billing.models import (
     Product,
     Subscription,
 )
-from django_stripe_billing.rules.ordering import Interval, Verdict
-from django_stripe_billing.rules.snapshots import (
-    CustomerSnapshot,
+from django_stripe_billing.rules.catalog_snapshots import (
     FeatureSnapshot,
     PriceSnapshot,
     ProductSnapshot,
-    parse_subscription,
 )
+from django_stripe_billing.rules.ordering import Interval, Verdict
+from django_stripe_billing.rules.snapshots import CustomerSnapshot, parse_subscription
 from django_stripe_billing.sync import (
     Cause,
     SubscriptionReading,

@@ -30,7 +30,7 @@ from django_stripe_billing.reconcile import (
     reconcile,
     repair_drift,
 )
-from django_stripe_billing.rules.drift import Kind
+from django_stripe_billing.rules.drift_kinds import Kind
 from django_stripe_billing.sandbox import Fault
 from django_stripe_billing.signals import trial_will_end
 from django_stripe_billing.sync import Cause

@@ -15,8 +15,8 @@ from django_stripe_billing.models import (
     Product,
     Subscription,
 )
+from django_stripe_billing.rules.catalog_snapshots import FeatureSnapshot
 from django_stripe_billing.rules.ordering import Interval
-from django_stripe_billing.rules.snapshots import FeatureSnapshot
 from django_stripe_billing.sync import Cause, apply_feature, apply_product_features, recompute
 from django_stripe_billing.webhooks import webhook_handler
 from django_stripe_billing.webhooks.registry import unregister

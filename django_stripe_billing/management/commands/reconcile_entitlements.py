@@ -20,7 +20,7 @@ from ...models import ReconcileRun
 from ...reconcile import TENTH, Options, Report, begin, discard, estimate, execute, resume
 from ...reconcile.formats import WRITERS
 from ...reconcile.notifying import notify, notify_failure
-from ...rules.drift import Kind
+from ...rules.drift_kinds import Kind
 from ...stripe_api import without_secrets
 from .. import arguments
 from ..progress import progress

@@ -7,7 +7,7 @@ from functools import partial
 
 from ...exceptions import DriftLeftError, PersonNeededError, ReconcileRefusedError
 from ...models import Drift
-from ...rules.drift import MEANINGS, Kind
+from ...rules.drift_kinds import MEANINGS, Kind
 from ...sync import Cause
 from ..catalog_repair import UNKNOWN, is_in_catalog, judge, mirror_for
 from ..recording import mark

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from ...exceptions import DriftLeftError
 from ...models import Drift, Event, Invoice
-from ...rules.drift import Kind
+from ...rules.drift_kinds import Kind
 from ...rules.invoices import InvoiceSnapshot
 from ...stripe_api import request
 from ...sync import Cause, claim_card, read_fingerprints, sync_invoice

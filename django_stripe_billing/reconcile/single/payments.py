@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...exceptions import DriftLeftError, StripeObjectMissingError
 from ...models import Drift, Entitlement, Payment, SourceKind
-from ...rules.drift import Kind
+from ...rules.drift_kinds import Kind
 from ...rules.snapshots import MISSING
 from ...stripe_api import fetch_payment
 from ...sync import Cause, mark_payment_missing, parse_fetched, recompute_payments, sync_payment

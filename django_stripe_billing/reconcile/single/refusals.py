@@ -13,7 +13,7 @@ from ...exceptions import (
     StripeObjectMissingError,
 )
 from ...models import Customer, Drift, ReconcileRun
-from ...rules.drift import MEANINGS, Kind
+from ...rules.drift_kinds import MEANINGS, Kind
 from ...rules.json_values import identifier
 from ...stripe_api import request
 from ..ownership import is_alive

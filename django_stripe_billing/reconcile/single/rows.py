@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from ...exceptions import DriftLeftError
 from ...models import Drift, ReconcileRun
-from ...rules.drift import MEANINGS, Kind
+from ...rules.drift_kinds import MEANINGS, Kind
 
 LEFT = (Drift.State.FOUND, Drift.State.FAILED)
 

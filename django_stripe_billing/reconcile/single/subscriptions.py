@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from ...exceptions import DriftLeftError, StripeObjectMissingError
 from ...models import Drift, Entitlement, ReconcileRun, SourceKind, Subscription
-from ...rules.drift import Kind
+from ...rules.drift_kinds import Kind
 from ...rules.snapshots import ENDED_STATUSES, MISSING
 from ...stripe_api import TokenBucket
 from ...sync import (
