@@ -635,7 +635,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='customer',
-            constraint=models.UniqueConstraint(fields=('account', 'subscriber'), name='stripe_billing_customer_subscriber'),
+            constraint=models.UniqueConstraint(fields=('subscriber', 'account'), name='stripe_billing_customer_subscriber'),
         ),
         migrations.AddConstraint(
             model_name='checkoutsession',
@@ -659,7 +659,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='payment',
-            index=models.Index(fields=['account', 'stripe_created_at'], name='stripe_billing_pay_created'),
+            index=models.Index(fields=['stripe_created_at', 'account'], name='stripe_billing_pay_created'),
         ),
         migrations.AddConstraint(
             model_name='payment',
@@ -687,7 +687,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='subscription',
-            index=models.Index(fields=['account', 'stripe_created_at'], name='stripe_billing_sub_created'),
+            index=models.Index(fields=['stripe_created_at', 'account'], name='stripe_billing_sub_created'),
         ),
         migrations.AddConstraint(
             model_name='subscription',

@@ -106,7 +106,7 @@ class Customer(MirroredModel):
                 fields=["stripe_id", "account"], name="stripe_billing_customer_stripe_id"
             ),
             models.UniqueConstraint(
-                fields=["account", "subscriber"], name="stripe_billing_customer_subscriber"
+                fields=["subscriber", "account"], name="stripe_billing_customer_subscriber"
             ),
         ]
         indexes = [

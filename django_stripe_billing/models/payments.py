@@ -82,7 +82,7 @@ class Payment(MirroredModel):
         indexes = [
             models.Index(fields=["dispute_status"], name="stripe_billing_pay_dispute"),
             models.Index(
-                fields=["account", "stripe_created_at"], name="stripe_billing_pay_created"
+                fields=["stripe_created_at", "account"], name="stripe_billing_pay_created"
             ),
         ]
 

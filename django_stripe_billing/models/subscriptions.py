@@ -68,7 +68,7 @@ class Subscription(MirroredModel):
         ]
         indexes = [
             models.Index(
-                fields=["account", "stripe_created_at"], name="stripe_billing_sub_created"
+                fields=["stripe_created_at", "account"], name="stripe_billing_sub_created"
             ),
             models.Index(fields=["-stripe_created_at", "-id"], name="stripe_billing_sub_newest"),
             models.Index(
