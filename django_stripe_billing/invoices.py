@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,16 +59,19 @@ def invoice_of(subscriber: Any, stripe_id: str) -> Invoice:
     return found
 
 
-def payment_method_of(subscriber: Any) -> PaymentMethod | None:
+def payment_method_of(
+    subscriber: Any, *, before_asking: Callable[[], None] = lambda: None
+) -> PaymentMethod | None:
     """What will be charged; None where nothing is on file.
 
     Kept up to date by webhooks; where nothing is known Stripe is asked, at most two calls. Raises
-    StripeError, and then RuntimeError inside a transaction.
+    StripeError, what `before_asking` raises, and then RuntimeError inside a transaction.
     """
     customer = _customer_of(subscriber)
     if customer is None or not customer.stripe_id:
         return None
     if not customer.is_payment_method_known:
+        before_asking()
         customer = fetch_payment_method(customer)
     if not customer.is_payment_method_known:
         return None

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from .conf import settings
 from .exceptions import NoCustomerError, StripeObjectMissingError, StripeUnavailableError
 from .models import Customer
+from .rules.json_values import customer_parameter
 from .stripe_api import request as call
 from .sync import Cause, sync_customer
 
@@ -41,7 +42,10 @@ def open_portal(request: HttpRequest, customer: Customer, *, flow: str = "") -> 
     if customer.is_deleted or not customer.stripe_id:
         raise NoCustomerError("There is nothing to manage: no customer in Stripe.")
     back = request.build_absolute_uri(settings.PORTAL_RETURN_URL)
-    params: dict[str, Any] = {"customer": customer.stripe_id, "return_url": back}
+    params: dict[str, Any] = {
+        customer_parameter(customer.stripe_id): customer.stripe_id,
+        "return_url": back,
+    }
     if flow:
         params["flow_data"] = {
             "type": flow,
@@ -50,7 +54,7 @@ def open_portal(request: HttpRequest, customer: Customer, *, flow: str = "") -> 
     try:
         answer = call("post", "/v1/billing_portal/sessions", params, account=customer.account)
     except StripeObjectMissingError as error:
-        if error.param != "customer":
+        if error.param not in {"customer", "customer_account"}:
             raise
         sync_customer(customer, cause=Cause(kind="checkout"))  # was it deleted in Stripe?
         if not Customer.objects.filter(pk=customer.pk, is_deleted=True).exists():

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import uuid
 from typing import Any
+from urllib.parse import quote
 
 from .exceptions import BillingError, RefundError
 from .models import Invoice, Payment
 from .money import formatted
-from .rules.json_values import identifier, integer, mapping, objects
+from .rules.json_values import JSONObject, identifier, integer, mapping, objects
 from .stripe_api import request
 from .sync import Cause, sync_payment
 
@@ -32,9 +33,11 @@ def refund_payment(
     check_amount(amount, left=payment.amount - payment.amount_refunded, currency=payment.currency)
     if not payment.payment_intent_id:
         raise RefundError("Nothing was charged for this payment.")
+    charge = _charge_of(payment.payment_intent_id, account=payment.account)
     try:
         return _refund(
             payment.payment_intent_id,
+            charge,
             amount=amount,
             reason=reason,
             key=key,
@@ -51,9 +54,14 @@ def refund_invoice(invoice: Invoice, *, amount: int, reason: str, key: uuid.UUID
 
     Raises RefundError for more than is left, and StripeError.
     """
-    intent_id, left = _collected(invoice)
+    intent_id = _collected(invoice)
+    charge = _charge_of(intent_id, account=invoice.account)
+    captured = integer(charge.get("amount_captured")) or integer(charge.get("amount")) or 0
+    left = captured - (integer(charge.get("amount_refunded")) or 0)
     check_amount(amount, left=left, currency=invoice.currency)
-    return _refund(intent_id, amount=amount, reason=reason, key=key, account=invoice.account)
+    return _refund(
+        intent_id, charge, amount=amount, reason=reason, key=key, account=invoice.account
+    )
 
 
 def check_amount(amount: int, *, left: int, currency: str) -> None:
@@ -64,8 +72,8 @@ def check_amount(amount: int, *, left: int, currency: str) -> None:
         raise RefundError(f"Between nothing and {formatted(left, currency)} can be refunded.")
 
 
-def _collected(invoice: Invoice) -> tuple[str, int]:
-    """The payment intent that paid an invoice, and what is left of it."""
+def _collected(invoice: Invoice) -> str:
+    """The payment intent that paid an invoice."""
     answer = request(
         "get",
         "/v1/invoice_payments",
@@ -83,19 +91,27 @@ def _collected(invoice: Invoice) -> tuple[str, int]:
             if found
             else "No card or bank paid this invoice."
         )
-    intent: dict[str, Any] = request(
-        "get",
-        f"/v1/payment_intents/{found[0]}",
-        {"expand": ["latest_charge"]},
-        account=invoice.account,
-    ).data
-    charge = mapping(intent.get("latest_charge"))
-    captured = integer(charge.get("amount_captured")) or integer(charge.get("amount")) or 0
-    return found[0], captured - (integer(charge.get("amount_refunded")) or 0)
+    return found[0]
 
 
-def _refund(intent_id: str, *, amount: int, reason: str, key: uuid.UUID, account: str) -> str:
-    params = {"payment_intent": intent_id, "amount": amount, "reason": reason}
+def _charge_of(intent_id: str, *, account: str) -> JSONObject:
+    path = f"/v1/payment_intents/{quote(intent_id, safe='')}"
+    intent = request("get", path, {"expand": ["latest_charge"]}, account=account).data
+    return mapping(intent.get("latest_charge"))
+
+
+def _refund(
+    intent_id: str, charge: JSONObject, *, amount: int, reason: str, key: uuid.UUID, account: str
+) -> str:
+    """Where a sale was split, each gives back a share of what it got: else all is the platform's.
+
+    https://docs.stripe.com/connect/destination-charges#issue-refunds
+    """
+    params: dict[str, Any] = {"payment_intent": intent_id, "amount": amount, "reason": reason}
+    if identifier(mapping(charge.get("transfer_data")).get("destination")):
+        params["reverse_transfer"] = True
+    if identifier(charge.get("application_fee")) or charge.get("application_fee_amount"):
+        params["refund_application_fee"] = True
     answer = request(
         "post", "/v1/refunds", params, account=account, idempotency_key=f"refund-{key}"
     )

@@ -262,6 +262,15 @@ def test_a_subscriber_model_that_is_not_installed_is_found(check, settings, labe
     assert check() == ["E010"]
 
 
+def test_tables_that_a_router_sends_elsewhere_are_found(check, settings):
+    class Router:
+        def db_for_write(self, model, **hints):
+            return "billing" if model._meta.app_label == "stripe_billing" else None
+
+    settings.DATABASE_ROUTERS = [Router()]
+    assert check() == ["E021"]
+
+
 def test_naive_times_are_found(check, settings):
     settings.USE_TZ = False
     assert check() == ["E011"]

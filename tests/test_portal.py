@@ -35,6 +35,12 @@ def test_the_link_is_of_the_subscribers_own_customer(rf, stripe, subscriber, cus
     assert asked(stripe) == {"customer": "cus_1", "return_url": "http://testserver/"}
 
 
+def test_an_account_that_acts_as_a_customer_has_its_own_parameter(rf, stripe, subscriber, customer):
+    Customer.objects.update(stripe_id="acct_1")
+    assert start_portal(rf.post("/"), subscriber) == LINK
+    assert asked(stripe) == {"customer_account": "acct_1", "return_url": "http://testserver/"}
+
+
 @pytest.mark.parametrize(
     ("setting", "url"),
     [

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from django_stripe_billing import throttling
 from django_stripe_billing.exceptions import TooManyRequestsError
+from django_stripe_billing.models import Customer
 from django_stripe_billing.throttling import count_request
 
 from .threads import together
@@ -108,6 +109,19 @@ def test_what_reads_the_database_alone_is_not_counted(signed_in, allow):
     for name in ("plans", "status", "entitlements", "usage", "invoices", "payments", "dunning"):
         assert ask(signed_in, "stripe_billing_api", name, "get", {}).status_code == 200
         assert ask(signed_in, "stripe_billing_api", name, "get", {}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["home", "invoices"])
+def test_a_page_that_could_ask_for_the_card_shows_the_rest_without(
+    shop, stripe_sandbox, subscriber, signed_in, allow, name
+):
+    without_card = shop.call("POST", "/v1/customers", {"name": "Ada"})
+    Customer.objects.create(stripe_id=without_card["id"], subscriber=subscriber)
+    allow("2/min")
+    stripe_sandbox.engine.requests.clear()
+    answers = [ask(signed_in, "stripe_billing", name, "get", {}) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert len(stripe_sandbox.engine.requests) == 4  # two calls for each of two pages
 
 
 def test_one_does_not_use_up_what_another_may(

@@ -25,7 +25,7 @@ from ..exceptions import (
 )
 from ..models import CheckoutSession, Customer, Price
 from ..rules.catalog import PriceTerms, access_days_of
-from ..rules.json_values import metadata
+from ..rules.json_values import customer_parameter, metadata
 from ..rules.payment_snapshots import FOR_GOOD, SOLD_DAYS
 from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import pages
@@ -81,7 +81,7 @@ def start_checkout(
         try:
             url = _open(request, row, sold, number, split, is_new=is_new)
         except StripeObjectMissingError as error:
-            if error.param != "customer":
+            if error.param not in {"customer", "customer_account"}:
                 raise
             sync_customer(customer, cause=Cause(kind="checkout"))  # was it deleted in Stripe?
             customer = _current_customer(subscriber, sold)
@@ -200,7 +200,7 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
     back = request.build_absolute_uri(reverse("stripe_billing:checkout_return"))
     params: dict[str, Any] = {
         "mode": row.mode,
-        "customer": row.customer.stripe_id,
+        customer_parameter(str(row.customer.stripe_id)): row.customer.stripe_id,
         "line_items": [{"price": row.price_id, "quantity": row.quantity}],
         "success_url": f"{back}?session_id={{CHECKOUT_SESSION_ID}}",
         "cancel_url": request.build_absolute_uri(settings.PRICING_URL),
@@ -273,7 +273,8 @@ def _plan(row: CheckoutSession, terms: PriceTerms) -> dict[str, Any]:
 
 def _find(row: CheckoutSession) -> bool:
     """Whether the row's session exists in Stripe, although its creation was never answered."""
-    params = {"customer": row.customer.stripe_id, "status": "open"}
+    customer_id = str(row.customer.stripe_id)
+    params = {customer_parameter(customer_id): customer_id, "status": "open"}
     for page in pages("/v1/checkout/sessions", params, account=row.account):
         for session in page.rows:
             if metadata(session.get("metadata")).get(CHECKOUT) == str(row.pk):

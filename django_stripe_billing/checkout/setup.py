@@ -12,7 +12,7 @@ from django.urls import reverse
 from ..conf import settings
 from ..exceptions import StripeError, StripeObjectMissingError, StripeUnavailableError
 from ..models import CheckoutSession, Customer, Price
-from ..rules.json_values import identifier
+from ..rules.json_values import customer_of, customer_parameter, identifier
 from ..stripe_api import request as call
 from ..sync import Cause, close_sessions, sync_customer
 from .binding import bind_customer
@@ -31,7 +31,7 @@ def start_setup(request: HttpRequest, subscriber: Any) -> str:
     try:
         return _open(request, customer)
     except StripeObjectMissingError as error:
-        if error.param != "customer":
+        if error.param not in {"customer", "customer_account"}:
             raise
     sync_customer(customer, cause=Cause(kind="checkout"))  # was it deleted in Stripe?
     return _open(request, bind_customer(subscriber))
@@ -45,7 +45,7 @@ def _open(request: HttpRequest, customer: Customer) -> str:
         "/v1/checkout/sessions",
         {
             "mode": "setup",
-            "customer": customer.stripe_id,
+            customer_parameter(str(customer.stripe_id)): customer.stripe_id,
             "currency": _currency(customer),
             "success_url": f"{back}?session_id={{CHECKOUT_SESSION_ID}}",
             "cancel_url": request.build_absolute_uri(settings.PORTAL_RETURN_URL),
@@ -71,7 +71,7 @@ def finish_setup(customer: Customer, row: CheckoutSession, session: dict[str, An
     intent = call("get", f"/v1/setup_intents/{quote(intent_id, safe='')}").data
     method_id = identifier(intent.get("payment_method"))
     is_saved = intent.get("status") == "succeeded"
-    if not is_saved or not method_id or identifier(intent.get("customer")) != customer.stripe_id:
+    if not is_saved or not method_id or customer_of(intent) != customer.stripe_id:
         return False
     try:
         call(

@@ -70,6 +70,7 @@ CHECKS: list[Callable[[], Iterator[CheckMessage]]] = [
     values.check_prices,
     values.check_pages,
     project.check_subscriber,
+    project.check_database,
     project.check_time_zones,
     project.check_middleware,
 ]

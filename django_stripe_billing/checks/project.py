@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage
+from django.db import DEFAULT_DB_ALIAS, router
 
 from ..conf import subscriber_model
 from .messages import doubtful_setting, wrong_setting
@@ -22,6 +23,18 @@ def check_subscriber() -> Iterator[CheckMessage]:
         text = "STRIPE_BILLING_SUBSCRIBER_MODEL names no installed model."
         hint = 'Write "app_label.Model" and add the app to INSTALLED_APPS.'
         yield wrong_setting("E010", text, hint)
+
+
+def check_database() -> Iterator[CheckMessage]:
+    models = apps.get_app_config("stripe_billing").get_models()
+    elsewhere = sorted({router.db_for_write(model) for model in models} - {DEFAULT_DB_ALIAS})
+    if elsewhere:
+        text = f"A router sends tables of stripe_billing to {', '.join(elsewhere)}."
+        hint = (
+            "Keep them in the default database: there an event and its effects commit together, or"
+            " not at all."
+        )
+        yield wrong_setting("E021", text, hint)
 
 
 def check_time_zones() -> Iterator[CheckMessage]:

@@ -15,7 +15,7 @@ from ..exceptions import (
     StripeObjectMissingError,
     StripeUnavailableError,
 )
-from ..rules.json_values import identifier, second
+from ..rules.json_values import customer_parameter, identifier, second
 from ..stripe_api import Page, PagesAhead, counted_calls, read_page
 from . import windows
 from .assignment import Assignment
@@ -111,7 +111,8 @@ class Walk:
         if self._window.created_from:
             created["gte"] = self._window.created_from
         if self._options.customer_id:
-            params["customer"] = self._options.customer_id  # on a test clock, even in the future
+            customer_id = self._options.customer_id
+            params[customer_parameter(customer_id)] = customer_id  # on a test clock, even future
         else:
             is_last = self._window.created_before == self._run.created_before
             if not (is_last and self.is_open_ended):

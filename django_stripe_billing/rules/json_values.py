@@ -93,6 +93,14 @@ def customer_of(value: JSONObject) -> str:
     return identifier(value.get("customer")) or identifier(value.get("customer_account"))
 
 
+def customer_parameter(customer_id: str) -> str:
+    """The name of the parameter that takes this customer: an account has a twin of its own.
+
+    https://docs.stripe.com/accounts-v2/use-accounts-as-customers
+    """
+    return "customer_account" if customer_id.startswith("acct_") else "customer"
+
+
 def flag(value: object) -> bool:
     """True only for JSON true."""
     return value is True

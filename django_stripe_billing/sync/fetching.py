@@ -10,6 +10,7 @@ from django.db import transaction
 from ..exceptions import StripeError, UnsettledError
 from ..models import Customer, Invoice, Subscription
 from ..rules.invoices import parse_invoice
+from ..rules.json_values import customer_parameter
 from ..rules.ordering import Interval, Verdict
 from ..rules.snapshots import parse_customer, parse_subscription
 from ..stripe_api import fetch_subscription, pages, request
@@ -90,7 +91,8 @@ def sync_invoice(
 
 def sync_customer_invoices(customer_id: str, *, account: str = "", cause: Cause) -> None:
     """Every invoice of a Stripe customer, from Stripe."""
-    for page in pages("/v1/invoices", {_parameter(customer_id): customer_id}, account=account):
+    params = {customer_parameter(customer_id): customer_id}
+    for page in pages("/v1/invoices", params, account=account):
         for row in page.rows:
             snapshot = parse_invoice(row)
             if snapshot is None or not snapshot.id:
@@ -115,7 +117,7 @@ def sync_customer_subscriptions(
 ) -> list[Outcome]:
     """Every subscription of a Stripe customer, ended ones too, from Stripe."""
     outcomes = []
-    params = {_parameter(customer_id): customer_id, "status": "all"}
+    params = {customer_parameter(customer_id): customer_id, "status": "all"}
     for page in pages("/v1/subscriptions", params, account=account):
         outcomes += settle(
             [
@@ -132,7 +134,7 @@ def sync_customer(customer: Customer, *, cause: Cause) -> None:
     """A customer and all its subscriptions and payments, from Stripe. Raises StripeError."""
     if not customer.stripe_id:
         return
-    if _parameter(customer.stripe_id) != "customer":  # there is no object of ours to read
+    if customer_parameter(customer.stripe_id) != "customer":  # there is no object of ours to read
         _sync_purchases(customer, cause=cause)
         return
     for _attempt in range(ATTEMPTS):
@@ -156,14 +158,6 @@ def _sync_purchases(customer: Customer, *, cause: Cause) -> None:
     sync_customer_subscriptions(stripe_id, account=customer.account, cause=cause)
     if sells_payments(customer.account):
         sync_customer_payments(stripe_id, account=customer.account, cause=cause)
-
-
-def _parameter(customer_id: str) -> str:
-    """How lists are asked for a customer: an account that acts as one has its own parameter.
-
-    https://docs.stripe.com/accounts-v2/use-accounts-as-customers
-    """
-    return "customer_account" if customer_id.startswith("acct_") else "customer"
 
 
 def _read_customer(stripe_id: str, *, account: str) -> tuple[int, Interval, dict[str, object]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..exceptions import StripeError, UnsettledError
 from ..models import Payment, Price
-from ..rules.json_values import mapping, objects
+from ..rules.json_values import customer_parameter, mapping, objects
 from ..rules.ordering import Verdict
 from ..rules.payment_snapshots import PaymentSnapshot, parse_payment
 from ..stripe_api import PAYMENT_EXPANSIONS, Page, fetch_payment, pages
@@ -95,7 +95,6 @@ def suspects(page: Page, *, account: str = "") -> list[PaymentSnapshot]:
 
 def sync_customer_payments(customer_id: str, *, account: str = "", cause: Cause) -> None:
     """Every payment of a Stripe customer, from Stripe. Raises StripeError."""
-    name = "customer_account" if customer_id.startswith("acct_") else "customer"
-    for page in payment_pages(account=account, **{name: customer_id}):
+    for page in payment_pages(account=account, **{customer_parameter(customer_id): customer_id}):
         for found in suspects(page, account=account):
             sync_payment(found, account=account, cause=cause)

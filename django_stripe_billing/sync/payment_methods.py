@@ -9,7 +9,7 @@ from django.db import transaction
 from ..conf import settings
 from ..models import Customer
 from ..models.customers import PAYMENT_METHOD_FIELDS
-from ..rules.json_values import identifier, mapping
+from ..rules.json_values import customer_parameter, identifier, mapping
 from ..rules.payment_methods import PaymentMethodSnapshot, parse_payment_method
 from ..stripe_api import read_page, request
 from .deadlocks import begun_anew
@@ -71,19 +71,21 @@ def fetch_payment_method(customer: Customer) -> Customer:
     The customer's default, else that of a subscription: Checkout sets the latter. Raises
     StripeError, and RuntimeError inside a transaction.
     """
-    path = f"/v1/customers/{quote(str(customer.stripe_id), safe='')}"
-    answer = request(
-        "get",
-        path,
-        {"expand": ["invoice_settings.default_payment_method"]},
-        account=customer.account,
-    )
-    found = mapping(answer.data.get("invoice_settings")).get("default_payment_method")
-    observed = answer.interval.low
+    customer_id, found, observed = str(customer.stripe_id), None, 0
+    name = customer_parameter(customer_id)
+    if name == "customer":
+        answer = request(
+            "get",
+            f"/v1/customers/{quote(customer_id, safe='')}",
+            {"expand": ["invoice_settings.default_payment_method"]},
+            account=customer.account,
+        )
+        found = mapping(answer.data.get("invoice_settings")).get("default_payment_method")
+        observed = answer.interval.low
     if not identifier(found):
         page = read_page(
             "/v1/subscriptions",
-            {"customer": customer.stripe_id, "expand": ["data.default_payment_method"]},
+            {name: customer_id, "expand": ["data.default_payment_method"]},
             account=customer.account,
         )
         observed = page.interval.low

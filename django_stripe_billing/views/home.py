@@ -68,7 +68,7 @@ def home(request: HttpRequest) -> HttpResponse:
         ],
         "invoices": invoices[:RECENT_INVOICES],
         "has_more_invoices": len(invoices) > RECENT_INVOICES,
-        **charged(subscriber),
+        **charged(request, subscriber),
     }
     return show(request, "home.html", context)
 

@@ -17,10 +17,12 @@ from ..exceptions import (
     NothingToPayError,
     PaymentDeclinedError,
     StripeError,
+    TooManyRequestsError,
 )
 from ..invoices import credit_of, invoice_of, invoices_of, payment_method_of
 from ..portal import start_portal
 from ..subscribers import resolve_subscriber
+from ..throttling import count_request
 from .answering import HttpResponseSeeOther, asks_stripe, error_page, logger, page, show
 
 INVOICES_PER_PAGE = 20
@@ -51,15 +53,16 @@ def invoices(request: HttpRequest) -> HttpResponse:
     """The subscriber's invoices, the payment method on file, and their credit."""
     subscriber = resolve_subscriber(request, "portal")
     found = Paginator(invoices_of(subscriber), INVOICES_PER_PAGE).get_page(request.GET.get("page"))
-    context = {"page": found, **charged(subscriber)}
+    context = {"page": found, **charged(request, subscriber)}
     return show(request, "invoices.html", context)
 
 
-def charged(subscriber: Any) -> dict[str, Any]:
-    """The payment method on file and the credit; a page does without the former."""
+def charged(request: HttpRequest, subscriber: Any) -> dict[str, Any]:
+    """The payment method on file and the credit; a page does without the former where Stripe does
+    not answer, or where somebody has asked it too often."""
     try:
-        method = payment_method_of(subscriber)
-    except StripeError as error:
+        method = payment_method_of(subscriber, before_asking=lambda: count_request(request.user))
+    except (StripeError, TooManyRequestsError) as error:
         logger.warning("The payment method is not known: %s", error)
         method = None
     return {"payment_method": method, "credit": credit_of(subscriber)}

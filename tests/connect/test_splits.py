@@ -1,6 +1,8 @@
 """Selling for connected accounts: what the CONNECT hook says is what Stripe is told."""
 
 from decimal import Decimal
+from urllib.parse import parse_qsl
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
@@ -8,8 +10,10 @@ from django.urls import reverse
 from django_stripe_billing.access import has_feature
 from django_stripe_billing.connect import Split
 from django_stripe_billing.exceptions import ActionRequiredError, ConnectError, OtherSellerError
-from django_stripe_billing.models import CheckoutSession, Subscription
+from django_stripe_billing.models import CheckoutSession, Invoice, Subscription
+from django_stripe_billing.refunds import refund_invoice
 from django_stripe_billing.sandbox import Fault
+from django_stripe_billing.stripe_api import CallableHTTPClient
 from django_stripe_billing.subscriptions import change_plan, change_quantity, preview_change
 
 from ..shop import DAY
@@ -273,3 +277,38 @@ class TestAnotherPlan:
             change_plan(subscriber, price="pro_dear")
         assert bought()["pending_update"]["subscription_items"][0]["price"]["id"] == dear["id"]
         assert bought()["application_fee_percent"] == 10
+
+
+@pytest.fixture
+def refund(stripe_sandbox, configure):
+    """Refund a part of the only invoice; what Stripe was told of the split."""
+    told = []
+
+    def handle(method, path, body, headers):
+        if (method, path) == ("POST", "/v1/refunds"):
+            told.append(dict(parse_qsl(body)))
+        return stripe_sandbox.engine.handle(method, path, body, headers)
+
+    def refund():
+        configure(HTTP_CLIENT=CallableHTTPClient(handle))
+        refund_invoice(Invoice.objects.get(), amount=500, reason="duplicate", key=uuid4())
+        [params] = told
+        return {name: params[name] for name in params if "transfer" in name or "fee" in name}
+
+    return refund
+
+
+def test_a_refund_takes_from_each_what_they_got(shop, stripe_sandbox, split_as, buy, refund):
+    split_as(TEN)
+    stripe_sandbox.pay(buy())
+    stripe_sandbox.deliver()
+    assert refund() == {"reverse_transfer": "true", "refund_application_fee": "true"}
+
+
+def test_a_refund_of_the_platforms_own_sale_takes_nothing_from_others(
+    shop, stripe_sandbox, split_as, buy, refund
+):
+    split_as(None)
+    stripe_sandbox.pay(buy())
+    stripe_sandbox.deliver()
+    assert refund() == {}
