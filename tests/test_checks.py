@@ -4,10 +4,12 @@ import pytest
 from django.core.checks import Error, Warning, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import connection
 from django.urls import reverse_lazy
 
 from django_stripe_billing import checks
 from django_stripe_billing.checks import (
+    check_collation,
     check_deployment,
     check_settings,
     check_urls,
@@ -367,3 +369,23 @@ def test_a_secret_that_vouches_for_both_is_an_error_outside_development(check):
 def test_usage_counters_are_functions(settings, counters, found):
     settings.STRIPE_BILLING = {**settings.STRIPE_BILLING, "USAGE_COUNTERS": counters}
     assert [message.id for message in checks.check_settings()] == found
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "mysql", reason="it is MySQL's and MariaDB's default")
+def test_a_database_that_knows_no_case_is_found():
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    assert "W010" not in ids(run_checks(databases=["default"]))
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} COLLATE utf8mb4_general_ci")
+        try:
+            assert "W010" in ids(run_checks(databases=["default"]))
+        finally:
+            cursor.execute(f"ALTER DATABASE {name} COLLATE utf8mb4_bin")
+
+
+@pytest.mark.django_db
+def test_a_database_of_another_kind_is_not_asked(django_assert_num_queries):
+    if connection.vendor != "mysql":
+        with django_assert_num_queries(0):
+            assert check_collation(databases=["default"]) == []

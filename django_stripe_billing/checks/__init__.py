@@ -5,11 +5,12 @@ No message shows a setting's value: it may be a secret.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Tags, register
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.urls import NoReverseMatch, reverse
 
 from ..conf import settings
@@ -49,6 +50,21 @@ def check_urls(**kwargs: Any) -> list[CheckMessage]:
         hint = 'Add path("billing/", include("django_stripe_billing.urls")) to your URLs.'
         return [doubtful_setting("W004", text, hint)]
     return []
+
+
+@register(TAG, Tags.database)
+def check_collation(*, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Ids and usage identifiers may differ in nothing but the case of a letter."""
+    if DEFAULT_DB_ALIAS not in (databases or ()) or connection.vendor != "mysql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@collation_database")
+        [collation] = cursor.fetchone()
+    if not str(collation).endswith("_ci"):
+        return []
+    text = f"The database compares text without regard to case ({collation})."
+    hint = "ALTER DATABASE … CHARACTER SET utf8mb4 COLLATE utf8mb4_bin, before the first migrate."
+    return [doubtful_setting("W010", text, hint)]
 
 
 CHECKS: list[Callable[[], Iterator[CheckMessage]]] = [
