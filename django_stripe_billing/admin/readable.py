@@ -17,15 +17,18 @@ from ..money import formatted
 
 Column = Callable[[Any], Any]
 
+NOTHING = "—"
+"""A page shows None as a word."""
+
 
 def money(field: str, label: Any) -> Column:
     """A column of minor units in `row.currency`; `label` is the field's own."""
 
-    @admin.display(description=label, ordering=field, empty_value="—")
-    def shown(row: Any) -> str | None:
+    @admin.display(description=label, ordering=field)
+    def shown(row: Any) -> str:
         amount = getattr(row, field)
         if amount is None:
-            return None
+            return NOTHING
         return formatted(amount, row.currency) if row.currency else str(amount)
 
     shown.__name__ = f"{field}_as_money"
@@ -35,11 +38,11 @@ def money(field: str, label: Any) -> Column:
 def link(field: str, label: Any) -> Column:
     """A column of an address that is opened in a tab of its own."""
 
-    @admin.display(description=label, empty_value="—")
-    def shown(row: Any) -> str | None:
+    @admin.display(description=label)
+    def shown(row: Any) -> str:
         url = getattr(row, field)
         if not url:
-            return None
+            return NOTHING
         return format_html(
             '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, url
         )
@@ -51,11 +54,11 @@ def link(field: str, label: Any) -> Column:
 def term(field: str, label: Any) -> Column:
     """A column of what an entitlement grants, as `EntitlementChange` keeps it."""
 
-    @admin.display(description=label, empty_value="—")
-    def shown(row: Any) -> str | None:
+    @admin.display(description=label)
+    def shown(row: Any) -> str:
         kept = getattr(row, field)
         if not isinstance(kept, dict):
-            return None
+            return NOTHING
         words = term_in_words(kept).strip(" ,") or _("without end, without limit")
         reason = str(kept.get("reason") or "").replace("_", " ")
         return f"{words} ({reason})" if reason else words
