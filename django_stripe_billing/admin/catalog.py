@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from ..models import Feature, Price, Product, ProductFeature
 from .inspecting import InspectingAdmin, InspectingInline
+from .readable import PRICE
 
 
 class ProductFeatureInline(InspectingInline):
@@ -20,7 +21,8 @@ class ProductFeatureInline(InspectingInline):
 
 class PriceInline(InspectingInline):
     model = Price
-    fields = ["stripe_id", "lookup_key", "unit_amount", "currency", "interval", "active"]
+    fields = ["stripe_id", "lookup_key", PRICE, "interval", "active"]
+    readonly_fields = [PRICE]
     show_change_link = True
 
 
@@ -50,8 +52,7 @@ class PriceAdmin(InspectingAdmin):
     list_display = [
         "__str__",
         "product",
-        "unit_amount",
-        "currency",
+        PRICE,
         "interval",
         "active",
         "in_stripe",
@@ -59,7 +60,23 @@ class PriceAdmin(InspectingAdmin):
     list_filter = ["active", "is_deleted", "type", "interval", "currency"]
     list_select_related = ["product"]
     search_fields = ["lookup_key", "stripe_id", "nickname", "product__name", "product__stripe_id"]
-    readonly_fields = ["in_stripe"]
+    fields = [
+        "lookup_key",
+        "stripe_id",
+        "in_stripe",
+        "product",
+        "nickname",
+        "type",
+        PRICE,
+        "interval",
+        "interval_count",
+        "usage_type",
+        "active",
+        "is_deleted",
+        "metadata",
+        "account",
+    ]
+    readonly_fields = ["in_stripe", PRICE]
 
 
 @admin.register(Feature)

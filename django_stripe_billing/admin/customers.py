@@ -21,6 +21,7 @@ from .findings import findings
 from .grants import GrantFeature
 from .inspecting import InspectingInline
 from .linking import LinkToSubscriber
+from .readable import AMOUNT, REFUNDED
 from .searching import customer_search_fields, subscriber_search_fields
 from .synced import in_words, synced_by
 from .timeline import Entry, timeline
@@ -51,7 +52,8 @@ class SubscriptionInline(InspectingInline):
 
 class PaymentInline(InspectingInline):
     model = Payment
-    fields = ["stripe_id", "status", "amount", "currency", "amount_refunded", "dispute_status"]
+    fields = ["stripe_id", "status", AMOUNT, REFUNDED, "dispute_status"]
+    readonly_fields = [AMOUNT, REFUNDED]
     show_change_link = True
 
 

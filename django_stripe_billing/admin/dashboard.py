@@ -30,6 +30,7 @@ LIST_OF = {
     "invoices": ("invoice", "status__exact=open"),
     "failed": ("event", "status__exact=failed"),
     "grants": ("manualgrant", ""),
+    "runs": ("reconcilerun", ""),
 }
 """The lists that figures lead to: the model, and what is filtered."""
 

@@ -17,6 +17,7 @@ from ..money import formatted
 from ..reconcile import DriftRepairs
 from .asking import AskingAdmin
 from .drift_places import places
+from .readable import InWordsFilter
 from .synced import person, synced_by
 
 MOST_RUNS = 10
@@ -90,7 +91,7 @@ class DriftAdmin(AskingAdmin):
         "outcome",
         "run_number",
     ]
-    list_filter = [RunFilter, StateFilter, "kind"]
+    list_filter = [RunFilter, StateFilter, ("kind", InWordsFilter)]
     list_select_related = ["run"]
     search_fields = ["customer_id", "object_id", "subscriber", "subject"]
     fields = [
@@ -125,7 +126,7 @@ class DriftAdmin(AskingAdmin):
         if not row.is_left:
             return _("Nothing: %(state)s.") % {"state": row.get_state_display()}
         text = str(row.what_next)
-        return _("Repair it: %(what)s") % {"what": text} if row.is_repairable else text
+        return _("Repair it. %(what)s") % {"what": text} if row.is_repairable else text
 
     @admin.display(description=gettext_lazy("kind"), ordering="kind")
     def in_words(self, row: Any) -> str:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import Entitlement, EntitlementChange
 from .inspecting import InspectingAdmin
+from .readable import term
 from .searching import customer_search_fields, subscriber_search_fields
 
 
@@ -47,6 +48,10 @@ class EntitlementAdmin(InspectingAdmin):
         return row.ends_at is None or row.ends_at > timezone.now()
 
 
+BEFORE = term("before", _("before"))
+AFTER = term("after", _("after"))
+
+
 @admin.register(EntitlementChange)
 class EntitlementChangeAdmin(InspectingAdmin):
     list_display = [
@@ -60,6 +65,19 @@ class EntitlementChangeAdmin(InspectingAdmin):
     ]
     list_filter = ["kind", "cause_kind", "feature", "created_at"]
     list_select_related = ["customer", "feature"]
+    fields = [
+        "created_at",
+        "kind",
+        "feature",
+        "customer",
+        "source_kind",
+        "source_id",
+        BEFORE,
+        AFTER,
+        "cause_kind",
+        "cause_id",
+    ]
+    readonly_fields = [BEFORE, AFTER]
 
     def get_quick_search(self, request: HttpRequest) -> list[str]:
         return customer_search_fields("customer__")

@@ -32,6 +32,7 @@ def findings(customer: Customer, *, asked: str = "") -> dict[str, Any]:
     return {
         "asked_feature": asked,
         "explanations": explanations,
+        "granted": [entry for entry in explanations if entry.is_granted],
         "changes": customer.entitlement_changes.select_related("feature").order_by("-pk")[:RECENT],
         "events": _events(customer)[:RECENT],
         "dunning": _about_dunning(customer),

@@ -54,7 +54,7 @@ class InspectingAdmin(SearchingAdmin):
     def has_export_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION)
 
-    @admin.display(description=_("Dashboard"))
+    @admin.display(description=_("at Stripe"))
     def in_stripe(self, row: Any) -> str:
         """A link to the object in Stripe's Dashboard."""
         return dashboard_link(self.dashboard_folder, row)

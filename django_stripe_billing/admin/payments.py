@@ -14,6 +14,7 @@ from .deeds import Refund
 from .doing import DoingAdmin
 from .inspecting import InspectingAdmin, InspectingInline, dashboard_link
 from .listing import known_values
+from .readable import AMOUNT, REFUNDED
 from .searching import customer_search_fields, subscriber_search_fields
 from .synced import in_words, synced_by
 
@@ -35,9 +36,8 @@ class PaymentAdmin(DoingAdmin, AskingAdmin):
         "customer",
         "subscriber",
         "status",
-        "amount",
-        "currency",
-        "amount_refunded",
+        AMOUNT,
+        REFUNDED,
         "dispute_status",
         "paid_at",
         "in_stripe",
@@ -58,7 +58,24 @@ class PaymentAdmin(DoingAdmin, AskingAdmin):
         "paid_at",
     ]
     list_select_related = ["customer__subscriber"]
-    readonly_fields = ["in_stripe"]
+    fields = [
+        "stripe_id",
+        "in_stripe",
+        "customer",
+        "status",
+        AMOUNT,
+        REFUNDED,
+        "dispute_status",
+        "sold_days",
+        "stripe_created_at",
+        "charged_at",
+        "paid_at",
+        "payment_intent_id",
+        "charge_id",
+        "livemode",
+        "account",
+    ]
+    readonly_fields = ["in_stripe", AMOUNT, REFUNDED]
     inlines = [PaymentItemInline]
 
     def get_quick_search(self, request: HttpRequest) -> list[str]:
@@ -85,7 +102,7 @@ class PaymentAdmin(DoingAdmin, AskingAdmin):
     def subscriber(self, row: Any) -> Any:
         return row.customer.subscriber
 
-    @admin.display(description=gettext_lazy("Dashboard"))
+    @admin.display(description=gettext_lazy("at Stripe"))
     def in_stripe(self, row: Any) -> str:
         """The Dashboard shows payments by their intent, not by their checkout."""
         return dashboard_link(self.dashboard_folder, row, stripe_id=row.payment_intent_id)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from ..money import formatted
 from ..stripe_api import without_secrets
+from .readable import term_in_words
 from .timeline import Entry, what_changed, who_asked
 
 
@@ -34,34 +32,22 @@ def _event(entry: Entry) -> tuple[str, str]:
 
 def _change(entry: Entry) -> tuple[str, str]:
     row, grant = entry.row, entry.related
-    text = f"{row.feature}: {row.get_kind_display()}{_term(row.after)} ({row.source_id})"
+    text = f"{row.feature}: {row.get_kind_display()}{term_in_words(row.after)} ({row.source_id})"
     cause = f"{row.get_cause_kind_display()} {row.cause_id}".strip()
     if grant is not None:
         cause += f": {grant.reason if row.kind != 'revoked' else grant.revoke_reason}"
     return text, cause
 
 
-def _term(term: Any) -> str:
-    if not isinstance(term, dict):
-        return ""
-    text = ""
-    if isinstance(ends_at := term.get("ends_at"), int):
-        local = timezone.localtime(datetime.fromtimestamp(ends_at, UTC))
-        text += " " + _("until %(moment)s") % {"moment": date_format(local, "DATETIME_FORMAT")}
-    if isinstance(limit := term.get("limit"), int):
-        text += ", " + _("up to %(limit)d") % {"limit": limit}
-    return text
-
-
 def _began(entry: Entry) -> tuple[str, str]:
     text = _("%(subscription)s began; it is %(status)s now")
-    return text % {"subscription": entry.row, "status": entry.row.status}, _("Stripe says so")
+    return text % {"subscription": entry.row, "status": entry.row.status}, _("Stripe")
 
 
 def _ended(entry: Entry) -> tuple[str, str]:
     text = _("%(subscription)s ended") % {"subscription": entry.row}
     asked = entry.row.canceled_at
-    return text, _("it was cancelled") if asked else _("Stripe says so")
+    return text, _("it was cancelled") if asked else _("Stripe")
 
 
 def _payment(entry: Entry) -> tuple[str, str]:
@@ -90,7 +76,7 @@ def _paid(entry: Entry) -> tuple[str, str]:
 def _email(entry: Entry) -> tuple[str, str]:
     row = entry.row
     text = f"{row.get_kind_display()}, {row.recipient or '—'}: {row.get_status_display()}"
-    return text, _("%(id)s, which it is about") % {"id": row.key}
+    return text, _("about %(id)s") % {"id": row.key}
 
 
 def _log(entry: Entry) -> tuple[str, str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from ..rules.entitlements import Term
@@ -73,7 +74,9 @@ class Entitlement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.feature_id} until {self.ends_at}"
+        if self.ends_at is None:
+            return f"{self.feature}"
+        return f"{self.feature} until {date_format(timezone.localtime(self.ends_at))}"
 
     @property
     def term(self) -> Term:
@@ -132,4 +135,4 @@ class EntitlementChange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.feature_id}"
+        return f"{self.feature} {self.get_kind_display()}"

@@ -194,7 +194,7 @@ class Drift(models.Model):
         indexes = [models.Index(fields=["-run", "id"], name="stripe_billing_drift_run")]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.object_id}"
+        return f"{self.kind_in_words}: {self.object_id}"
 
     @property
     def kind_in_words(self) -> str:

@@ -64,7 +64,7 @@ def test_everything_stands_in_one_list_with_its_cause(admin, shop, customer, url
     one(r"payment\|cs_1, \$5.00: paid\|a checkout")
     one(r"invoice\|.*\$20.00: paid\|subscription create")
     one(r"invoice\|.*was paid: \$20.00\|attempt 1")
-    one(r"e-mail\|receipt, .*\|in_")
+    one(r"e-mail\|receipt, .*\|about in_")
     one(r"subscription\|sub_.* began")
     one(r"admin\|cus_.*Sync from Stripe: .*\|root")
 

@@ -32,10 +32,8 @@ def save_card(engine: Engine, customer_id: str, number: str) -> None:
 
 
 def card_section(engine: Engine, customer_id: str) -> str:
-    """The card on file, and a field for another."""
-    customer = engine.state.objects[customer_id]
-    default = customer["invoice_settings"]["default_payment_method"]
-    method = engine.state.objects.get(default or customer["default_source"] or "")
+    """The card that is charged next, and a field for another."""
+    method = engine.state.objects.get(_card_on_file(engine, customer_id))
     shown = "No card is on file."
     if method is not None and method["type"] == "card":
         card = method["card"]
@@ -48,6 +46,18 @@ def card_section(engine: Engine, customer_id: str) -> str:
 <label for="card_number">Another card</label>
 <input id="card_number" name="card_number" value="5555 5555 5555 4444" autocomplete="off" required>
 <button class="plain" type="submit">Update card</button></form></section>"""
+
+
+def _card_on_file(engine: Engine, customer_id: str) -> str:
+    """The customer's own, or else the one that a running subscription names; '' without any."""
+    customer = engine.state.objects[customer_id]
+    default = customer["invoice_settings"]["default_payment_method"] or customer["default_source"]
+    running = (
+        engine.state.objects[subscription_id]
+        for subscription_id in engine.state.subscriptions_of[customer_id]
+    )
+    named = (row["default_payment_method"] for row in running if row["status"] not in TERMINAL)
+    return default or next(filter(None, named), None) or ""
 
 
 def invoices_section(engine: Engine, customer_id: str) -> str:
