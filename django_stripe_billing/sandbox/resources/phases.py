@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..state import StripeObject
 from . import (
+    invoice_items,
+    metered_lines,
     phase_terms,
     plan_changes,
+    prorations,
     splits,
     subscription_items,
     subscription_schedule_object,
@@ -124,6 +127,10 @@ def _is_renewed(subscription: StripeObject, moment: int) -> bool:
 def _swap(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
     """Only exchange the items: their period is over, and the renewal that follows bills them."""
     items, anchor = _swapped(engine, subscription, params["items"], at=engine.now)
+    if params["proration_behavior"] != "none" and subscription["status"] in prorations.BILLED:
+        for line in metered_lines.of_removed(engine, subscription, new=items, until=engine.now):
+            invoice_items.add(engine, subscription["customer"], line)
+    metered_lines.begin(engine, subscription, items)
     subscription["items"]["data"], subscription["billing_cycle_anchor"] = items, anchor
 
 
