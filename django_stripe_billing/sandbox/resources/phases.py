@@ -91,6 +91,15 @@ def take_over(subscription: StripeObject, schedule: StripeObject, *, now: int) -
         phase.update(phase_terms.of_subscription(subscription))
 
 
+def take_over_trial(subscription: StripeObject, schedule: StripeObject, *, now: int) -> None:
+    """The trial was changed directly: the present phase says so, and ends when it did."""
+    phase = phase_at(schedule, now)
+    if phase is not None:
+        is_trial = subscription["status"] == "trialing"
+        ends = min(subscription["trial_end"], phase["end_date"]) if is_trial else None
+        phase["trial_end"] = ends
+
+
 def enter(
     engine: Engine, subscription: StripeObject, phase: dict[str, Any], schedule: StripeObject
 ) -> None:
