@@ -10,6 +10,9 @@ DAY = 86_400
 class Shop:
     """`pro` has reports and 5 seats a unit, `starter` has reports and 3 seats."""
 
+    test_clock = ""
+    """The test clock on which customers are made; empty: on none."""
+
     def __init__(self, sandbox):
         self.sandbox = sandbox
         self.call = sandbox.call
@@ -63,6 +66,7 @@ class Shop:
             {
                 "payment_method": "pm_card_visa",
                 "invoice_settings": {"default_payment_method": "pm_card_visa"},
+                **({"test_clock": self.test_clock} if self.test_clock else {}),
                 **values,
             },
         )

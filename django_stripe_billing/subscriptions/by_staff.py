@@ -21,7 +21,8 @@ from .discounting import add_discount, carry_discount, held_discounts
 from .ending import end_at_period_end
 from .finding import check_state
 from .promotions import DISCOUNTABLE
-from .writing import fresh, write
+from .schedules import extend_with_phases, schedule_of
+from .writing import fresh, settle, write
 
 LONGEST_TRIAL = timedelta(days=730)
 """https://docs.stripe.com/api/subscriptions/update#update_subscription-trial_end"""
@@ -30,14 +31,19 @@ LONGEST_TRIAL = timedelta(days=730)
 def extend_trial(row: Subscription, *, until: datetime, cause: Cause) -> Subscription:
     """Let a running trial end later, at an aware `until`; the subscription as it is then.
 
-    Nothing is charged or credited for it. Raises SubscriptionStateError where no trial runs,
-    NothingToChangeError where that is no later, and StripeError.
+    Nothing is charged or credited for it. What is scheduled for the end of the trial waits as much
+    longer. Raises SubscriptionStateError where no trial runs, NothingToChangeError where that is
+    no later, and StripeError.
     """
     check_state(row, frozenset({"trialing"}))
     if row.trial_end_at is not None and until <= row.trial_end_at:
         raise NothingToChangeError("The trial runs until then already.")
     if not timezone.now() < until <= timezone.now() + LONGEST_TRIAL:
         raise NothingToChangeError("A trial ends in the future, within two years.")
+    schedule = schedule_of(row)
+    if schedule is not None:
+        extend_with_phases(row, schedule, until=int(until.timestamp()), cause=cause)
+        return settle(row, cause=cause)
     params: dict[str, Any] = {"trial_end": to_second(until), "proration_behavior": "none"}
     return write(row, params, intent="extend trial", cause=cause)
 

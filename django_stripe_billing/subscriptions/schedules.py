@@ -13,7 +13,7 @@ from ..models import Subscription
 from ..rules.json_values import JSONObject, identifier, integer, objects
 from ..stripe_api import request
 from ..sync import Cause
-from .phases import Params, present_phase, same_again
+from .phases import Params, later_again, later_phases, present_phase, same_again
 from .writing import failures_settled, key_of, read
 
 Schedule = dict[str, Any]
@@ -68,6 +68,24 @@ def end_with_period(
     phase["end_date"] = min((end for end in ends if end is not None), default=phase["end_date"])
     with failures_settled(row, cause=cause):
         set_phases(row, schedule, [phase], end_behavior="cancel")
+
+
+def extend_with_phases(row: Subscription, schedule: Schedule, *, until: int, cause: Cause) -> None:
+    """Let the trial of the running phase end at `until` (Unix seconds), and what follows it wait.
+
+    A phase that ended with the trial, or would end in it, ends as it does, and the later ones begin
+    and end as much later. Nothing is charged. Raises StripeError.
+    """
+    present, later = present_phase(schedule), later_phases(schedule)
+    phases = [same_again(present), *(later_again(phase) for phase in later)]
+    delay = max(0, until - (phases[0].get("end_date") or until))
+    for number, phase in enumerate(phases):
+        for name in ("start_date", "end_date", "trial_end"):
+            if name in phase and (number, name) != (0, "start_date"):
+                phase[name] += delay
+    phases[0]["trial_end"] = until
+    with failures_settled(row, cause=cause):
+        set_phases(row, schedule, phases)
 
 
 def release_schedule(row: Subscription, schedule_id: str, *, keeps_end: bool = False) -> None:

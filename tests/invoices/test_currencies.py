@@ -33,6 +33,7 @@ def test_a_renewal_with_tax_in_another_currency(
         },
     )
     shop.sync()
+    shop.bind(subscriber)  # on the test clock; the checkout would make a customer on none
     client.force_login(user)
     answer = client.post(reverse("stripe_billing:checkout"), {"price": f"pro_{currency}"})
     session = shop.sandbox.pay(answer["Location"])

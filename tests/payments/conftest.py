@@ -56,15 +56,15 @@ class OnceShop(Shop):
         from django_stripe_billing.sandbox.resources import disputes
 
         engine = self.sandbox.engine
-        with engine.acting():
-            charge = engine.state.objects[self.charge_of(session)]
-            return disputes.open_dispute(engine, charge)["id"]
+        charge_id = self.charge_of(session)
+        with engine.acting(charge_id):
+            return disputes.open_dispute(engine, engine.state.objects[charge_id])["id"]
 
     def decide(self, dispute_id, *, is_won):
         from django_stripe_billing.sandbox.resources import disputes
 
         engine = self.sandbox.engine
-        with engine.acting():
+        with engine.acting(dispute_id):
             disputes.decide(engine, dispute_id, is_won=is_won)
 
 

@@ -229,3 +229,36 @@ def test_phases_that_do_not_fit_are_refused(shop, schedule):
             change(shop, schedule, phases=wrong)
         assert refusal.value.param.startswith("phases")
     assert shop.call("GET", f"{PATH}/{schedule['id']}")["phases"] == schedule["phases"]
+
+
+def test_a_trial_ends_with_its_phase_and_both_can_be_moved(shop):
+    subscription = shop.subscribe(trial_period_days=10)
+    path = "/v1/subscription_schedules"
+    schedule = shop.call("POST", path, {"from_subscription": subscription["id"]})
+    [phase] = schedule["phases"]
+    assert phase["trial_end"] == phase["end_date"] == subscription["trial_end"]
+    later = subscription["trial_end"] + 7 * DAY
+    items = [{"price": shop.price["id"]}]
+    dear = {"items": [{"price": shop.add_price(9000, "month")["id"]}], "start_date": later}
+    first = {"items": items, "start_date": phase["start_date"], "end_date": later}
+    path = f"{path}/{schedule['id']}"
+    with pytest.raises(SandboxError, match="within its phase"):
+        shop.call("POST", path, {"phases": [{**first, "trial_end": later + 1}, dear]})
+    shop.call("POST", path, {"phases": [{**first, "trial_end": later}, dear]})
+    moved = shop.read(subscription)
+    assert (moved["status"], moved["trial_end"]) == ("trialing", later)
+    assert moved["items"]["data"][0]["current_period_end"] == later
+    shop.advance(12 * DAY)
+    assert shop.read(subscription)["status"] == "trialing"
+    shop.advance(5 * DAY + HOUR)
+    assert shop.read(subscription)["status"] == "active"
+    assert shop.invoices(subscription)[0]["total"] == 9000
+
+
+def test_a_trial_that_is_ended_by_hand_is_none_in_its_schedule(shop):
+    subscription = shop.subscribe(trial_period_days=10)
+    path = "/v1/subscription_schedules"
+    schedule = shop.call("POST", path, {"from_subscription": subscription["id"]})
+    shop.change(subscription, trial_end="now")
+    [phase] = shop.call("GET", f"{path}/{schedule['id']}")["phases"]
+    assert phase["trial_end"] is None

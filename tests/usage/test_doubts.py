@@ -41,11 +41,11 @@ def test_a_total_says_whether_a_value_is_in_it(value, others, rest, verdict):
 @pytest.mark.django_db(transaction=True)
 class TestMinutes:
     @pytest.fixture(autouse=True)
-    def bound(self, shop, subscriber):
+    def bound(self, shop, subscriber, clock):
         return shop.bind(subscriber)
 
     @pytest.fixture
-    def doubt(self, subscriber, send, shop):
+    def doubt(self, subscriber, send, clock):
         """Report values of one minute, of which Stripe has counted some; a day passes."""
 
         def doubt(values, *, counted):
@@ -62,7 +62,7 @@ class TestMinutes:
                 first_tried_at=timezone.now() - LONG_AGO,
                 sent_at=None,
             )
-            shop.sandbox.advance(2 * 86_400)  # Stripe has forgotten the identifiers
+            clock.advance(days=2, delivers=False)  # Stripe has forgotten the identifiers
             return rows
 
         return doubt

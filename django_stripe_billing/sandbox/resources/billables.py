@@ -79,7 +79,8 @@ def for_usage(
     """What was used of a metered item and not billed yet, until a moment."""
     price = item["price"]
     start: int = item["current_period_start"]
-    since = min(engine.state.notes.get(item["id"], {}).get("billed_until", start), until)
+    billed = engine.state.notes.get(item["id"], {}).get("billed_until", {})
+    since = min(billed.get(price["id"], start), until)
     usage = meters.metered_quantity(engine, subscription["customer"], price, since, until)
     is_first = since == until
     return Billable(

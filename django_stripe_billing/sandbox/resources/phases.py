@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..state import StripeObject
 from . import (
+    invoice_items,
+    metered_lines,
     phase_terms,
     plan_changes,
+    prorations,
     splits,
     subscription_items,
     subscription_schedule_object,
@@ -88,6 +91,15 @@ def take_over(subscription: StripeObject, schedule: StripeObject, *, now: int) -
         phase.update(phase_terms.of_subscription(subscription))
 
 
+def take_over_trial(subscription: StripeObject, schedule: StripeObject, *, now: int) -> None:
+    """The trial was changed directly: the present phase says so, and ends when it did."""
+    phase = phase_at(schedule, now)
+    if phase is not None:
+        is_trial = subscription["status"] == "trialing"
+        ends = min(subscription["trial_end"], phase["end_date"]) if is_trial else None
+        phase["trial_end"] = ends
+
+
 def enter(
     engine: Engine, subscription: StripeObject, phase: dict[str, Any], schedule: StripeObject
 ) -> None:
@@ -124,6 +136,10 @@ def _is_renewed(subscription: StripeObject, moment: int) -> bool:
 def _swap(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
     """Only exchange the items: their period is over, and the renewal that follows bills them."""
     items, anchor = _swapped(engine, subscription, params["items"], at=engine.now)
+    if params["proration_behavior"] != "none" and subscription["status"] in prorations.BILLED:
+        for line in metered_lines.of_removed(engine, subscription, new=items, until=engine.now):
+            invoice_items.add(engine, subscription["customer"], line)
+    metered_lines.begin(engine, subscription, items)
     subscription["items"]["data"], subscription["billing_cycle_anchor"] = items, anchor
 
 

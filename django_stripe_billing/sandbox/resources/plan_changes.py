@@ -19,6 +19,7 @@ from . import (
     invoice_discounts,
     invoice_items,
     invoice_object,
+    metered_lines,
     prorations,
     subscription_items,
 )
@@ -35,6 +36,7 @@ class Plan:
     items: list[StripeObject]
     """The items as they will be."""
     prorations: list[Billable]
+    """Credits and charges for what is left of the period, and the usage of what is taken away."""
     starts_anew: bool
     """The billing cycle starts now, and its first period is billed in full."""
     discounts: list[StripeObject]
@@ -75,6 +77,7 @@ def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> 
                 discounts=invoice_discounts.lasting(engine, discounts),
             )
         )
+        found += metered_lines.of_removed(engine, subscription, new=items, until=engine.now)
     if starts_anew:
         subscription_items.start_period(items, start=engine.now, anchor=engine.now)
     return Plan(
@@ -136,6 +139,7 @@ def apply(
         due = invoice_discounts.due(engine, customer, subscription, at=engine.now)
         invoice_discounts.remember(engine, changed, invoice_discounts.lasting(engine, due))
     subscription["items"]["data"] = wanted.items
+    metered_lines.begin(engine, subscription, wanted.items)
     if wanted.starts_anew:
         subscription["billing_cycle_anchor"] = wanted.items[0]["current_period_start"]
     active_entitlements.take_features(engine, subscription)

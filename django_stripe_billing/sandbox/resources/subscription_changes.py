@@ -72,6 +72,8 @@ def change(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
             phases.take_over(subscription, schedule, now=engine.now)
         _take_end(engine, subscription, params, moment)
     _take_trial_end(engine, subscription, params)
+    if schedule is not None:
+        phases.take_over_trial(subscription, schedule, now=engine.now)
     if subscription["status"] not in TERMINAL:
         lifecycle.schedule(engine, subscription)
 
@@ -204,16 +206,30 @@ def _take_trial_end(engine: Engine, subscription: StripeObject, params: dict[str
             subscription["trial_end"] = engine.now
         lifecycle.finish_trial(engine, subscription, is_at_once=True)
     elif isinstance(given, int):
-        _begin_trial(engine, subscription, params, trial_end=given)
+        begin_trial(
+            engine,
+            subscription,
+            trial_end=given,
+            is_credited=params.get("proration_behavior") != "none",
+            credited_from=params.get("proration_date"),
+        )
 
 
-def _begin_trial(
-    engine: Engine, subscription: StripeObject, params: dict[str, Any], *, trial_end: int
+def begin_trial(
+    engine: Engine,
+    subscription: StripeObject,
+    *,
+    trial_end: int,
+    is_credited: bool,
+    credited_from: int | None = None,
 ) -> None:
-    """A trial from now on, or another end of the trial that runs; unused time is credited."""
+    """A trial from now on, or another end of the trial that runs.
+
+    `is_credited`: what was paid for is given back as far as it is unused, from now or a moment on.
+    """
     items = subscription["items"]["data"]
-    if subscription["status"] in prorations.BILLED and params.get("proration_behavior") != "none":
-        at = params.get("proration_date", engine.now)
+    if is_credited and subscription["status"] in prorations.BILLED:
+        at = engine.now if credited_from is None else credited_from
         for entry in prorations.credits(engine, subscription, items, at=at):
             invoice_items.add(engine, subscription["customer"], entry)
     with engine.changing(subscription, UPDATED):
@@ -223,4 +239,6 @@ def _begin_trial(
         changed = [dict(item) for item in items]
         subscription_items.start_period(changed, start=engine.now, anchor=trial_end, end=trial_end)
         subscription["items"]["data"] = changed
+        if subscription["cancel_at_period_end"]:
+            subscription["cancel_at"] = period_end(subscription)
     lifecycle.warn_of_trial_end(engine, subscription)

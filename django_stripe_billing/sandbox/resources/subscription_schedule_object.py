@@ -100,6 +100,9 @@ def _phase(engine: Engine, entry: dict[str, Any], *, start: int, at: str) -> Str
         end = add_intervals(
             start, interval=duration["interval"], count=duration.get("interval_count", 1)
         )
+    trial_end = entry.get("trial_end")
+    if trial_end is not None and not start < trial_end <= end:
+        raise SandboxError("A trial must end within its phase.", param=f"{at}[trial_end]")
     return phase(
         items,
         currency=price["currency"],
@@ -110,6 +113,7 @@ def _phase(engine: Engine, entry: dict[str, Any], *, start: int, at: str) -> Str
         metadata=merged({}, entry.get("metadata") or {}),
         split=entry,
         terms=phase_terms.read(engine, entry, at=at),
+        trial_end=trial_end,
     )
 
 
@@ -148,6 +152,7 @@ def phase(
     metadata: dict[str, str] | None = None,
     split: dict[str, Any] | None = None,
     terms: dict[str, Any] | None = None,
+    trial_end: int | None = None,
 ) -> StripeObject:
     """A phase; `split` is what it says of fee, seller and destination, `terms` see there."""
     held = split or {}
@@ -164,6 +169,6 @@ def phase(
         "proration_behavior": proration_behavior,
         "start_date": start,
         "transfer_data": splits.shown(held.get("transfer_data")),
-        "trial_end": None,
+        "trial_end": trial_end,
         **(terms or phase_terms.NONE),
     }

@@ -22,6 +22,7 @@ from . import (
     subscriptions,
 )
 from .metadata import take
+from .subscription_changes import begin_trial
 from .subscription_endings import TERMINAL, UPDATED, end
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ def _from_subscription(call: Call) -> StripeObject:
         end=subscription["cancel_at"] or min(item["current_period_end"] for item in items),
         split=subscription,
         terms=phase_terms.of_subscription(subscription),
+        trial_end=subscription["trial_end"] if subscription["status"] == "trialing" else None,
     )
     schedule = subscription_schedule_object.build(engine, subscription["customer"], [phase], params)
     schedule["billing_mode"] = dict(subscription["billing_mode"])
@@ -196,6 +198,8 @@ def _follow(engine: Engine, schedule: StripeObject, proration_behavior: str | No
     else:
         with engine.changing(subscription, UPDATED):
             phases.take_terms(engine, subscription, phase, schedule)
+    if phase["trial_end"] not in {None, subscription["trial_end"]}:
+        begin_trial(engine, subscription, trial_end=phase["trial_end"], is_credited=False)
     _plan_end(engine, schedule, subscription)
     lifecycle.schedule(engine, subscription)
 
