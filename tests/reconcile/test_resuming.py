@@ -241,7 +241,7 @@ def test_a_repair_that_was_killed_before_it_was_written_down_is_known(
 
 
 def test_a_sweep_that_was_killed_before_it_was_written_down_is_known(people, monkeypatch):
-    from django_stripe_billing.reconcile import sweeps
+    from django_stripe_billing.reconcile import unfounded
 
     class Killed(BaseException):
         pass
@@ -252,11 +252,11 @@ def test_a_sweep_that_was_killed_before_it_was_written_down_is_known(people, mon
     row = Entitlement.objects.first()
     row.pk, row.source_id, row.subscription = None, "sub_never", None
     row.save()
-    mark = sweeps.mark
-    monkeypatch.setattr(sweeps, "mark", killed)
+    mark = unfounded.mark
+    monkeypatch.setattr(unfounded, "mark", killed)
     with pytest.raises(Killed):
         reconcile(apply=True)
-    monkeypatch.setattr(sweeps, "mark", mark)
+    monkeypatch.setattr(unfounded, "mark", mark)
     whole = resumed()
     assert [(entry.kind, entry.object_id, entry.state) for entry in whole.drift] == [
         ("entitlement_extra", "sub_never", "repaired")
