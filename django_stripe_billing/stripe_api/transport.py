@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -29,8 +30,15 @@ Response = tuple[Any, int, Mapping[str, str]]
 """Body, status, headers."""
 
 
+_VALUE = re.compile(r"\S[^\r\n]*|")
+"""What an HTTP library takes as a header's value: one line, which begins with no space."""
+
+
 class CallableHTTPClient(stripe.HTTPClient):
-    """Set as `STRIPE_BILLING["HTTP_CLIENT"]`, it keeps tests in one process."""
+    """Set as `STRIPE_BILLING["HTTP_CLIENT"]`, it keeps tests in one process.
+
+    Headers that no HTTP library could send fail here as they do there, before anything is asked.
+    """
 
     name = "callable"
 
@@ -46,6 +54,7 @@ class CallableHTTPClient(stripe.HTTPClient):
         post_data: Any = None,
         **kwargs: Any,
     ) -> Response:
+        _check(headers or {})
         parts = urlsplit(url)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         try:
@@ -60,6 +69,22 @@ class CallableHTTPClient(stripe.HTTPClient):
 
     def _sleep_time_seconds(self, num_retries: int) -> float:
         return 0.0
+
+
+def _check(headers: Mapping[str, str]) -> None:
+    """Raises the SDK's APIConnectionError, as its own client does for what it can't send."""
+    for name, value in headers.items():
+        try:
+            str(value).encode("latin-1")
+            reason = "" if _VALUE.fullmatch(str(value)) else "InvalidHeader"
+        except UnicodeEncodeError:
+            reason = "UnicodeEncodeError"
+        if reason:
+            text = (
+                f"Unexpected error communicating with Stripe.\n\n(Network error: {reason}: {name})"
+            )
+            failure = stripe.APIConnectionError(text, should_retry=False)  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+            raise failure from None
 
 
 class RawBodies(stripe.HTTPClient):

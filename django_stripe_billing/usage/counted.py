@@ -15,10 +15,12 @@ from urllib.parse import quote
 
 from django.utils import timezone
 
+from ..exceptions import StripeAuthenticationError, StripeError, StripeUnavailableError
 from ..models import Meter, UsageRecord
 from ..rules.json_values import objects
 from ..rules.usage import was_counted
 from ..stripe_api import request
+from .aside import is_to_blame, set_aside
 from .meters import meter_of
 
 MINUTE = 60
@@ -46,14 +48,16 @@ class Judged:
     """These are to be sent."""
     counted: int
     unclear: int
+    aside: int
+    """Stripe does not answer about their minute, though it answers."""
 
 
 def settle_uncertain(records: Sequence[UsageRecord]) -> Judged:
     """Find out about those that may have arrived more than a day ago.
 
     What was counted is marked as sent, what was not is as if it had never been tried, and what the
-    total leaves open is for a person. All of a minute are judged by one total, before any is sent.
-    Raises StripeError.
+    total leaves open, or Stripe does not tell, is for a person. All of a minute are judged by one
+    total, before any is sent. Raises StripeUnavailableError and StripeAuthenticationError.
     """
     doubtful = defaultdict(list)
     for record in records:
@@ -61,13 +65,25 @@ def settle_uncertain(records: Sequence[UsageRecord]) -> Judged:
             minute = int(record.at.timestamp()) // MINUTE
             doubtful[record.customer_id, record.meter, minute].append(record)
     verdicts: dict[int, bool | None] = {}
+    aside: set[int] = set()
     for of_a_minute in doubtful.values():
-        verdicts |= _judge(of_a_minute)
+        try:
+            verdicts |= _judge(of_a_minute)
+        except StripeUnavailableError as error:
+            if not is_to_blame(of_a_minute[0], error):
+                raise
+            set_aside(of_a_minute, error)
+            aside |= {record.pk for record in of_a_minute}
     found = list(verdicts.values())
     return Judged(
-        unsent=[record for record in records if verdicts.get(record.pk, False) is False],
+        unsent=[
+            record
+            for record in records
+            if record.pk not in aside and verdicts.get(record.pk, False) is False
+        ],
         counted=found.count(True),
         unclear=found.count(None),
+        aside=len(aside),
     )
 
 
@@ -87,12 +103,17 @@ def _judge(doubtful: Sequence[UsageRecord]) -> dict[int, bool | None]:
     if meter is None or meter.formula not in {"sum", "count"}:
         return {}
     sure, unsure = _of_the_minute(doubtful[0], meter)
-    rest = _total(doubtful[0], meter) - sum(sure, Decimal(0))
+    total = _total(doubtful[0], meter)
     verdicts: dict[int, bool | None] = {}
     for record in doubtful:
-        others = [value for pk, value in unsure.items() if pk != record.pk]
+        verdict: bool | None = None
         weight = _weight(record, meter)
-        verdict = was_counted(weight, others=others, rest=rest) if weight else False
+        if not weight:
+            verdict = False
+        elif total is not None:
+            others = [value for pk, value in unsure.items() if pk != record.pk]
+            rest = total - sum(sure, Decimal(0))
+            verdict = was_counted(weight, others=others, rest=rest)
         _write(record, verdict)
         verdicts[record.pk] = verdict
     return verdicts
@@ -142,18 +163,24 @@ def _first(record: UsageRecord) -> int:
     return int(record.at.timestamp()) // MINUTE * MINUTE
 
 
-def _total(record: UsageRecord, meter: Meter) -> Decimal:
+def _total(record: UsageRecord, meter: Meter) -> Decimal | None:
+    """None where Stripe does not tell, of a customer who is gone for example."""
     first = _first(record)
-    answer = request(
-        "get",
-        f"/v1/billing/meters/{quote(meter.stripe_id, safe='')}/event_summaries",
-        {
-            "customer": record.customer.stripe_id,
-            "start_time": first,
-            "end_time": first + MINUTE,
-        },
-        account=record.customer.account,
-    )
+    try:
+        answer = request(
+            "get",
+            f"/v1/billing/meters/{quote(meter.stripe_id, safe='')}/event_summaries",
+            {
+                "customer": record.customer.stripe_id,
+                "start_time": first,
+                "end_time": first + MINUTE,
+            },
+            account=record.customer.account,
+        )
+    except (StripeUnavailableError, StripeAuthenticationError):
+        raise
+    except StripeError:
+        return None
     total = Decimal(0)
     for summary in objects(answer.data):
         try:

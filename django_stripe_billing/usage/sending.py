@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from django.utils import timezone
 from ..exceptions import StripeAuthenticationError, StripeError, StripeUnavailableError
 from ..models import Customer, UsageRecord
 from ..stripe_api import Pace, paced, request, without_secrets
+from .aside import is_to_blame, set_aside
 from .counted import settle_uncertain
 from .meters import learn_meters
 from .reporting import OLDEST
@@ -23,6 +25,9 @@ logger = logging.getLogger("django_stripe_billing.usage")
 BATCH = 100
 LEASE = timedelta(minutes=10)
 """How long a batch is its worker's; what a crash left behind is sent again after that."""
+
+MOST_ASIDE = 3
+"""In a row: after that it is not the records, but usage that Stripe does not take."""
 
 DUPLICATE = "duplicate_meter_event"
 ALREADY = "already exists with identifier"
@@ -39,6 +44,8 @@ class Sent:
     """Perhaps counted by Stripe, perhaps not: for a person."""
     left: int = 0
     """Claimed and not answered: Stripe is down, or was asked too often."""
+    aside: int = 0
+    """Not answered again and again, while others are: tried again within the hour."""
 
     def __add__(self, other: Sent) -> Sent:
         return Sent(
@@ -46,6 +53,7 @@ class Sent:
             refused=self.refused + other.refused,
             unclear=self.unclear + other.unclear,
             left=self.left + other.left,
+            aside=self.aside + other.aside,
         )
 
 
@@ -53,32 +61,45 @@ def send_usage(pace: Pace, *, batch: int = BATCH, until: Callable[[], bool] | No
     """Send the pending records of customers that are in Stripe, oldest first, until none is left.
 
     Stops at the first call that Stripe does not answer: the rest is as likely to fail, and nothing
-    is lost by waiting. `until()` true stops it after the batch. Raises StripeAuthenticationError.
+    is lost by waiting. But a record that failed before, while Stripe answers, is set aside.
+    `until()` true stops it after the batch. Raises StripeAuthenticationError.
     """
     done = Sent()
     with paced(pace):
         while not done.left and not (until and until()) and (claimed := _claim(batch)):
-            done += _send_batch(claimed)
+            part = _send_batch(claimed)
+            done += part
+            if part.aside == len(claimed):
+                break
     return done
 
 
 def _send_batch(claimed: list[UsageRecord]) -> Sent:
     learn_meters(claimed)
-    sent = refused = unclear = 0
+    sent = refused = unclear = aside = in_a_row = 0
     waiting = claimed
     try:
         judged = settle_uncertain(claimed)
         waiting, sent, unclear = list(judged.unsent), judged.counted, judged.unclear
+        aside = judged.aside
         while waiting:
-            is_sent = _send(waiting[0])
+            try:
+                is_sent = _send(waiting[0])
+            except StripeUnavailableError as error:
+                if in_a_row == MOST_ASIDE or not is_to_blame(waiting[0], error):
+                    raise
+                set_aside([waiting.pop(0)], error)
+                aside, in_a_row = aside + 1, in_a_row + 1
+                continue
             del waiting[0]
+            in_a_row = 0
             sent += is_sent
             refused += not is_sent
     except StripeError as error:
         _give_back(waiting, error)
         if not isinstance(error, StripeUnavailableError):
             raise
-    return Sent(sent=sent, refused=refused, unclear=unclear, left=len(waiting))
+    return Sent(sent=sent, refused=refused, unclear=unclear, left=len(waiting), aside=aside)
 
 
 def _claim(number: int) -> list[UsageRecord]:
@@ -128,8 +149,7 @@ def _send(record: UsageRecord) -> bool:
                 },
             },
             account=record.customer.account,
-            # Stripe repeats a 500 for its key; that the identifier counts once does not need one.
-            idempotency_key=f"usage-{record.identifier}-{record.attempts}",
+            idempotency_key=_key(record),
         )
     except (StripeUnavailableError, StripeAuthenticationError):
         raise
@@ -139,6 +159,12 @@ def _send(record: UsageRecord) -> bool:
         logger.error("Stripe refused usage %s: %s", record.identifier, error)
         return _finish(record, UsageRecord.State.REFUSED, str(error))
     return _finish(record, UsageRecord.State.SENT)
+
+
+def _key(record: UsageRecord) -> str:
+    """Another for each attempt: Stripe repeats a 500 for its key, and that the identifier counts
+    once does not need one. A header has no room for whatever an identifier is written in."""
+    return f"usage-{hashlib.sha256(record.identifier.encode()).hexdigest()}-{record.attempts}"
 
 
 def _is_duplicate(error: StripeError) -> bool:

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django_stripe_billing.exceptions import StripeAuthenticationError, UsageError
 from django_stripe_billing.models import Customer, UsageRecord
 from django_stripe_billing.sandbox import Fault
-from django_stripe_billing.stripe_api import TokenBucket
-from django_stripe_billing.usage import report, send_usage, total
+from django_stripe_billing.stripe_api import CallableHTTPClient, TokenBucket
+from django_stripe_billing.usage import Sent, report, send_usage, total
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -202,6 +202,100 @@ def test_a_refused_record_does_not_hold_up_the_others(shop, meter, bound, subscr
     assert (done.sent, done.refused) == (1, 1)
     refused = UsageRecord.objects.get(state="refused")
     assert "no_such_meter" in refused.error
+
+
+@pytest.mark.parametrize("identifier", ["export-2026-€", "export-\n2", " export", "出" * 100])
+def test_an_identifier_may_be_written_in_any_letters(
+    shop, meter, bound, subscriber, identifier, stripe_sandbox
+):
+    report(subscriber, "calls", 3, identifier=identifier)
+    report(subscriber, "calls", 4)
+    assert send().sent == 2
+    assert counted(shop, meter, bound) == 7
+
+
+def silent_about(sandbox, record):
+    """Stripe is there, and calls about this one record are never answered."""
+    inner = sandbox.engine.handle
+
+    def handle(method, asked, body, headers):
+        if record.identifier in body:
+            raise ConnectionError("Broken pipe")
+        return inner(method, asked, body, headers)
+
+    return CallableHTTPClient(handle)
+
+
+def test_a_record_that_never_gets_an_answer_does_not_hold_up_the_others_for_ever(
+    shop, meter, bound, stripe_sandbox, subscriber, settings
+):
+    bad = report(subscriber, "calls", 3)
+    for value in (4, 5):
+        report(subscriber, "calls", value)
+    settings.STRIPE_BILLING = {
+        **settings.STRIPE_BILLING,
+        "HTTP_CLIENT": silent_about(stripe_sandbox, bad),
+    }
+    assert [send().left for _ in range(2)] == [3, 3]
+    done = send()
+    assert (done.sent, done.aside, done.left) == (2, 1, 0)
+    assert states() == ["pending", "sent", "sent"]
+    bad.refresh_from_db()
+    assert "Broken pipe" in bad.error
+    assert send() == Sent()
+    UsageRecord.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    settings.STRIPE_BILLING = {
+        **settings.STRIPE_BILLING,
+        "HTTP_CLIENT": CallableHTTPClient(stripe_sandbox.engine.handle),
+    }
+    assert send().sent == 1
+    assert counted(shop, meter, bound) == 12
+
+
+def test_while_stripe_is_down_no_record_is_blamed_for_it(
+    shop, meter, bound, stripe_sandbox, subscriber
+):
+    for value in (3, 4):
+        report(subscriber, "calls", value)
+    stripe_sandbox.engine.faults.append(Fault(status=0, times=-1))
+    assert [send().left for _ in range(5)] == [2] * 5
+    assert UsageRecord.objects.filter(is_uncertain=True).count() == 1
+    stripe_sandbox.engine.faults.clear()
+    assert send().sent == 2
+
+
+def test_where_only_usage_is_not_taken_a_round_stops_after_a_few(
+    shop, meter, bound, stripe_sandbox, subscriber
+):
+    for value in range(1, 8):
+        report(subscriber, "calls", value)
+    stripe_sandbox.engine.faults.append(Fault(path=METER_EVENTS, status=500, times=-1))
+    for _ in range(2):
+        send()
+    done = send()
+    assert (done.aside, done.left) == (3, 4)
+    stripe_sandbox.engine.faults.clear()
+    UsageRecord.objects.update(claimed_until=None)
+    assert send().sent == 7
+    assert counted(shop, meter, bound) == 28
+
+
+@pytest.mark.parametrize("status", [0, 404])
+def test_a_total_that_cannot_be_had_holds_up_its_own_minute_alone(
+    shop, meter, bound, stripe_sandbox, subscriber, status
+):
+    report(subscriber, "calls", 3, at=timezone.now() - timedelta(minutes=3))
+    send()
+    UsageRecord.objects.update(
+        state="pending", is_uncertain=True, first_tried_at=timezone.now() - timedelta(hours=30)
+    )
+    UsageRecord.objects.update(attempts=5)
+    report(subscriber, "calls", 4)
+    totals = f"/v1/billing/meters/{meter['id']}/event_summaries"
+    stripe_sandbox.engine.faults.append(Fault(path=totals, status=status, times=-1))
+    done = send()
+    assert (done.sent, done.left) == (1, 0)
+    assert states() == ["unclear" if status else "pending", "sent"]
 
 
 def test_usage_that_waited_too_long_is_refused_and_says_so(shop, meter, bound, subscriber):

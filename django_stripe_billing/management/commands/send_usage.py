@@ -57,8 +57,10 @@ class Command(BaseCommand):
             waiting = UsageRecord.objects.filter(state=UsageRecord.State.PENDING).count()
             if any(astuple(done)) or not options["watch"]:
                 unclear = f", {done.unclear:,} for a person" if done.unclear else ""
+                aside = f", {done.aside:,} set aside" if done.aside else ""
                 self.stdout.write(
-                    f"{done.sent:,} sent, {done.refused:,} refused, {waiting:,} waiting{unclear}"
+                    f"{done.sent:,} sent, {done.refused:,} refused,"
+                    f" {waiting:,} waiting{aside}{unclear}"
                 )
             if not options["watch"] or stopping.is_set():
                 if done.left:
