@@ -97,3 +97,27 @@ def test_a_purchase_that_nobody_told_of_is_found_by_a_run(
     stripe_sandbox.advance(10)
     reconcile(apply=True)
     assert has_feature(subscriber, "reports")
+
+
+def test_a_one_off_purchase_that_nobody_told_of_is_found_by_a_run(
+    shop, skewed, subscriber, stripe_sandbox, client, user
+):
+    client.force_login(user)
+    url = client.post(reverse("stripe_billing:checkout"), {"price": "book"})["Location"]
+    stripe_sandbox.pay(url)
+    stripe_sandbox.drop()
+    stripe_sandbox.advance(10)
+    report = reconcile(apply=True)
+    assert (report.errors, report.run.drift_left) == ([], 0)
+    assert has_feature(subscriber, "reports")
+
+
+def test_a_lost_refund_is_found_by_a_run(shop, skewed, buy, subscriber, stripe_sandbox):
+    session = buy("book")
+    stripe_sandbox.advance(10)
+    shop.refund(session)
+    stripe_sandbox.drop()
+    stripe_sandbox.advance(10)
+    report = reconcile(apply=True)
+    assert (report.errors, report.run.drift_left) == ([], 0)
+    assert not has_feature(subscriber, "reports")
