@@ -45,7 +45,6 @@ class PaymentWorker(Walk):
     """Compares the one-off payments of one window."""
 
     path = "/v1/checkout/sessions"
-    is_open_ended = False
     params: Mapping[str, Any] = {
         "status": "complete",
         "expand": [f"data.{path}" for path in [*PAYMENT_EXPANSIONS, "customer"]],
@@ -72,7 +71,7 @@ class PaymentWorker(Walk):
             }
         )
         known = {identifier(row) for row in listed} | self._progress.edge
-        record(self._missing(known, low=self._floor(page), high=self._progress.lowest))
+        record(self._missing(known, low=self._floor(page), high=self._ceiling))
         self._advance(page, listed, compared=len(listed) - lost - unread)
 
     def _unreadable(self, listed: list[dict[str, Any]]) -> int:

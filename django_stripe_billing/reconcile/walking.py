@@ -32,8 +32,6 @@ class Walk:
 
     path: str
     params: Mapping[str, Any]
-    is_open_ended = True
-    """The newest window takes whatever comes, also what is created while it is read."""
 
     def __init__(self, given: Assignment) -> None:
         self._run = given.run
@@ -114,8 +112,8 @@ class Walk:
             customer_id = self._options.customer_id
             params[customer_parameter(customer_id)] = customer_id  # on a test clock, even future
         else:
-            is_last = self._window.created_before == self._run.created_before
-            if not (is_last and self.is_open_ended):
+            is_newest = self._window.created_before == self._run.created_before
+            if not is_newest:  # that one takes whatever comes: `created` may be ahead of the Date
                 created["lt"] = self._window.created_before
         if before is not None:
             created["lt"] = before
@@ -134,6 +132,12 @@ class Walk:
     def _floor(self, page: Page) -> int:
         """Everything later than this second is listed by now."""
         return _last_second(page) if page.has_more else self._window.created_from - 1
+
+    @property
+    def _ceiling(self) -> int:
+        """The last second that is compared with what is stored: what was created after the run
+        began is listed, perhaps, and never taken for missing."""
+        return min(self._progress.lowest, self._window.created_before - 1)
 
     def _advance(
         self,

@@ -75,7 +75,7 @@ class WindowWorker(Walk):
         listed = self._unseen(page)
         raw = {identifier(row): row for row in listed}
         keys = {stripe_id: remote_key(row) for stripe_id, row in raw.items()}
-        upper, lowest = progress.lowest, self._floor(page)
+        upper, lowest = self._ceiling, self._floor(page)
         rows, are_all = self._stored(raw, low=lowest, high=upper)
         equal = [
             (key, row)

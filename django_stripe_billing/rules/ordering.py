@@ -26,6 +26,10 @@ NEVER = Interval(low=-1, high=-1)
 """The interval of a row that no reading has filled yet."""
 
 
+LEEWAY = 300
+"""Seconds by which two moments of one clock may seem to be in the wrong order."""
+
+
 class Verdict(enum.Enum):
     """What to do with a reading."""
 
@@ -60,6 +64,20 @@ def judge(*, stored: Interval, new: Interval, same_content: bool) -> Verdict:
     if new.high < stored.low:
         return Verdict.STALE
     return Verdict.SAME if same_content else Verdict.AMBIGUOUS
+
+
+def is_ahead(interval: Interval, *, now: int) -> bool:
+    """Whether it is of a clock that is ahead of a server's `now`, or that server's clock is wrong.
+
+    Only a reason to ask: it never decides which of two readings is stored.
+    """
+    return interval.high > now + LEEWAY
+
+
+def is_behind(interval: Interval, other: Interval) -> bool:
+    """Whether it is so much earlier that no clock which made both would have it so, if it was
+    taken later."""
+    return interval.high + LEEWAY < other.low
 
 
 def join(stored: Interval, new: Interval) -> Interval:

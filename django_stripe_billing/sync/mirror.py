@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from ..models.mirrored import MirroredModel
-from ..rules.ordering import Interval, Verdict, join, judge
+from ..rules.ordering import NEVER, Interval, Verdict, is_ahead, is_behind, join, judge
 
 
 def judge_row(
@@ -11,14 +13,35 @@ def judge_row(
 ) -> tuple[Verdict, Interval]:
     """The verdict on a reading of a row's object, and the interval to store when it is NEWER.
 
-    `revision` is the row's, noted before a fetch by id; None for a payload or a page. What seems
-    older and says something else is dropped only where both moments are of one clock, that of
-    `event.created`: an answer's Date may be of another, and then a fetch decides.
+    `revision` is the row's, noted before a fetch by id; None for a payload or a page. Of an event
+    and an answer that seem to be of two clocks, `event.created` and the answers' Date, none is
+    believed to be the newer: a fetch decides.
     """
+    stored = row.observed
     if revision is not None and revision == row.revision:
-        return Verdict.NEWER, join(row.observed, interval)
-    verdict = judge(stored=row.observed, new=interval, same_content=same_content)
-    is_one_clock = interval.low == interval.high and row.observed_low == row.observed_high
-    if verdict is Verdict.STALE and revision is None and not (same_content or is_one_clock):
-        return Verdict.AMBIGUOUS, interval
+        # Joined with what is ahead of it, it would seem older than events that it contains.
+        return Verdict.NEWER, interval if is_behind(interval, stored) else join(stored, interval)
+    verdict = judge(stored=stored, new=interval, same_content=same_content)
+    if verdict is Verdict.STALE and not same_content:
+        is_doubtful = is_behind(interval, stored) if revision is not None else True
+        if is_doubtful and not (_is_event(interval) and _is_event(stored)):
+            return Verdict.AMBIGUOUS, interval
+    if verdict is Verdict.NEWER and _is_newer_by_another_clock(interval, stored, revision=revision):
+        return (Verdict.SAME if same_content else Verdict.AMBIGUOUS), interval
     return verdict, interval
+
+
+def _is_event(interval: Interval) -> bool:
+    return interval.low == interval.high
+
+
+def _is_newer_by_another_clock(
+    interval: Interval, stored: Interval, *, revision: int | None
+) -> bool:
+    """An event that is ahead of all answers, or an answer overtaken by an event that seems old."""
+    if revision is not None:
+        return stored != NEVER and _is_event(stored) and is_behind(stored, interval)
+    now = int(time.time())
+    is_answer_stored = not _is_event(stored)
+    is_new_ahead = _is_event(interval) and is_ahead(interval, now=now)
+    return is_new_ahead and is_answer_stored and not is_ahead(stored, now=now)

@@ -2,6 +2,7 @@
 
 import math
 import random
+from email.utils import formatdate
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -112,6 +113,55 @@ def test_events_of_types_that_only_the_project_handles_are_processed(
 def test_what_may_still_arrive_by_itself_is_not_missed(shop, stripe_sandbox, bound, looked):
     shop.subscribe(bound)
     assert "event_missed" not in kinds(reconcile(events=True))
+
+
+@pytest.mark.parametrize("behind", [3600, 40 * DAY])
+def test_an_event_that_seems_to_come_from_the_future_is_missed_too(
+    shop, stripe_sandbox, bound, looked, subscriber, settings, behind
+):
+    inner = stripe_sandbox.engine.handle
+
+    def handle(*call):
+        answer = inner(*call)
+        answer.headers["Date"] = formatdate(stripe_sandbox.engine.now - behind, usegmt=True)
+        return answer
+
+    settings.STRIPE_BILLING = {**settings.STRIPE_BILLING, "HTTP_CLIENT": CallableHTTPClient(handle)}
+    shop.subscribe(bound)
+    lost = stripe_sandbox.drop()
+    stripe_sandbox.advance(LATER)
+    report = reconcile(apply=True, events=True)
+    assert "event_missed" in kinds(report)
+    assert {entry.state for entry in report.drift} == {"repaired"}
+    assert Event.objects.filter(stripe_id__in=[event["id"] for event in lost]).exists()
+    assert has_feature(subscriber, "reports")
+
+
+def test_events_that_come_while_the_list_is_read_shift_no_page(
+    shop, stripe_sandbox, bound, looked, settings
+):
+    path = f"/v1/customers/{bound.stripe_id}"
+    for number in range(130):
+        stripe_sandbox.advance(1)
+        shop.call("POST", path, {"description": f"Number {number}"})
+    lost = {event["id"] for event in stripe_sandbox.drop()}
+    stripe_sandbox.advance(LATER)
+    inner, pages = stripe_sandbox.engine.handle, []
+
+    def handle(method, asked, body, headers):
+        answer = inner(method, asked, body, headers)
+        if asked.startswith("/v1/events?") and b"customer.updated" in answer.body:
+            pages.append(asked)
+            for number in range(20 if len(pages) == 1 else 0):
+                stripe_sandbox.advance(1)
+                shop.call("POST", path, {"description": f"Later {number}"})
+        return answer
+
+    settings.STRIPE_BILLING = {**settings.STRIPE_BILLING, "HTTP_CLIENT": CallableHTTPClient(handle)}
+    report = reconcile(apply=True, events=True)
+    assert len(pages) == 4
+    assert {entry.state for entry in report.drift} == {"repaired"}
+    assert {entry.object_id for entry in report.drift} == lost
 
 
 def test_what_arrived_is_not_missed(shop, stripe_sandbox, bound, looked):

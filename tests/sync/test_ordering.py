@@ -168,6 +168,67 @@ def test_of_two_events_the_older_is_dropped_without_asking(kind):
     assert kind.content() == 1
 
 
+NOW = 1_800_000_000
+MONTHS = 60 * 86_400
+
+
+@pytest.fixture
+def now(monkeypatch):
+    monkeypatch.setattr("django_stripe_billing.sync.mirror.time.time", lambda: NOW)
+
+
+def test_an_event_from_the_future_is_not_believed_to_be_newer_than_an_answer(kind, now):
+    assert kind.apply(1, NOW - 12, NOW - 10) is Verdict.NEWER
+    ahead = NOW + MONTHS
+    assert kind.apply(2, ahead, ahead) is Verdict.AMBIGUOUS
+    assert kind.apply(1, ahead, ahead) is Verdict.SAME
+    assert (kind.content(), kind.model.objects.get().observed.high) == (1, NOW - 10)
+
+
+def test_events_that_are_all_from_the_future_are_judged_like_any(kind, now):
+    ahead = NOW + MONTHS
+    assert kind.apply(1, ahead, ahead) is Verdict.NEWER
+    assert kind.apply(2, ahead + 1, ahead + 1) is Verdict.NEWER
+    assert kind.apply(1, ahead, ahead) is Verdict.STALE
+    assert kind.content() == 2
+
+
+def test_an_event_is_newer_than_events_before_a_clock_was_advanced(kind, now):
+    assert kind.apply(1, NOW - 10, NOW - 10) is Verdict.NEWER
+    assert kind.apply(2, NOW + MONTHS, NOW + MONTHS) is Verdict.NEWER
+
+
+def test_an_event_is_newer_than_an_answer_where_both_are_from_the_future(kind, now):
+    ahead = NOW + MONTHS
+    assert kind.apply(1, ahead - 1, ahead + 1) is Verdict.NEWER
+    assert kind.apply(2, ahead + 2, ahead + 2) is Verdict.NEWER
+
+
+def test_a_clock_that_is_minutes_ahead_is_no_other_clock(kind, now):
+    assert kind.apply(1, NOW - 12, NOW - 10) is Verdict.NEWER
+    assert kind.apply(2, NOW + 200, NOW + 200) is Verdict.NEWER
+
+
+def test_after_events_from_the_future_a_fetch_has_its_own_interval(kind, now):
+    """An older event that comes after the fetch would pass for newer if the two were joined."""
+    ahead = NOW + MONTHS
+    kind.apply(1, ahead - 200, ahead - 200)
+    revision = kind.model.objects.get().revision
+    assert kind.apply(2, NOW - 2, NOW, revision) is Verdict.NEWER
+    assert kind.model.objects.get().observed == Interval(low=NOW - 2, high=NOW)
+    assert kind.apply(3, ahead - 100, ahead - 100) is Verdict.AMBIGUOUS
+    assert kind.content() == 2
+
+
+def test_a_fetch_overtaken_by_an_event_of_another_clock_is_made_again(kind, now):
+    kind.apply(1, NOW - 12, NOW - 12)
+    noted = kind.model.objects.get().revision
+    kind.apply(2, NOW + MONTHS, NOW + MONTHS)
+    assert kind.apply(3, NOW - 2, NOW, noted) is Verdict.AMBIGUOUS
+    assert kind.apply(3, NOW + 2 * MONTHS, NOW + 2 * MONTHS + 2, noted) is Verdict.AMBIGUOUS
+    assert kind.content() == 2
+
+
 def test_a_fetch_over_an_unchanged_row_wins_and_joins_the_intervals(kind):
     kind.apply(1, 100, 110)
     revision = kind.model.objects.get().revision
@@ -187,6 +248,10 @@ def test_a_fetch_over_a_row_that_changed_meanwhile_is_judged_by_the_table(kind):
     assert kind.content() == 2
     assert kind.apply(4, 112, 115, noted) is Verdict.NEWER
     assert kind.content() == 4
+
+
+def test_a_fetch_of_what_is_unknown_is_stored(kind):
+    assert kind.apply(1, NOW, NOW + 2, -1) is Verdict.NEWER
 
 
 def test_a_fetch_that_left_before_there_was_a_row_is_judged_by_the_table(kind):
