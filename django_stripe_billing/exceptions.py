@@ -90,6 +90,10 @@ class PriceNotSoldError(BadRequest):
     """The price is not in the catalog, or not offered."""
 
 
+class PriceWithdrawnError(BadRequest):
+    """The present price is archived: Stripe plans nothing from it. A change now, and an end, go."""
+
+
 class QuantityError(BadRequest):
     """The quantity is outside the bounds of the price."""
 

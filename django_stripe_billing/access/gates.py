@@ -65,14 +65,26 @@ class FeatureRequiredMixin(AccessMixin):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not self.required_feature:
             raise ImproperlyConfigured(f"{type(self).__name__} lacks `required_feature`.")
-        if not billing_of(request).has(self.required_feature):
-            if not request.user.is_authenticated:
-                return self.handle_no_permission()
-            if self.feature_redirect_to:
-                return redirect(self.feature_redirect_to)
-            return feature_page(request, self.required_feature)
-        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # the view's own
-        return response
+        view: Any = super().dispatch  # type: ignore[misc]  # the view's own
+        if not getattr(self, "view_is_async", False):
+            response: HttpResponseBase = self._refused(request) or view(request, *args, **kwargs)
+            return response
+
+        async def later() -> HttpResponseBase:
+            refused = await sync_to_async(self._refused)(request)
+            answer: HttpResponseBase = refused or await view(request, *args, **kwargs)
+            return answer
+
+        return later()  # type: ignore[return-value]  # Django awaits what an async view returns
+
+    def _refused(self, request: HttpRequest) -> HttpResponseBase | None:
+        if billing_of(request).has(self.required_feature):
+            return None
+        if not request.user.is_authenticated:
+            return self.handle_no_permission()
+        if self.feature_redirect_to:
+            return redirect(self.feature_redirect_to)
+        return feature_page(request, self.required_feature)
 
 
 def message_of(key: str) -> str:

@@ -27,6 +27,7 @@ from ..exceptions import (
     PaymentDeclinedError,
     PreviewExpiredError,
     PriceNotSoldError,
+    PriceWithdrawnError,
     PromotionCodeError,
     QuantityError,
     QuantityInUseError,
@@ -47,6 +48,7 @@ ANSWERS: list[tuple[type[Exception], int, str]] = [
     (PreviewExpiredError, status.HTTP_409_CONFLICT, "preview_expired"),
     (SubscriptionStateError, status.HTTP_409_CONFLICT, "wrong_state"),
     (PriceNotSoldError, status.HTTP_400_BAD_REQUEST, "price_not_sold"),
+    (PriceWithdrawnError, status.HTTP_409_CONFLICT, "price_withdrawn"),
     (QuantityError, status.HTTP_400_BAD_REQUEST, "quantity_out_of_bounds"),
     (AlreadySubscribedError, status.HTTP_409_CONFLICT, "already_subscribed"),
     (PaymentDeclinedError, status.HTTP_402_PAYMENT_REQUIRED, "payment_declined"),
@@ -84,6 +86,7 @@ SAFE_TO_SHOW = (
     PreviewExpiredError,
     SubscriptionStateError,
     PriceNotSoldError,
+    PriceWithdrawnError,
     QuantityError,
     AlreadyOwnedError,
     NoCustomerError,
@@ -119,7 +122,14 @@ class BillingAPIError(APIException):
 def refuse_long_body(request: Request) -> None:
     """Django's own limit, which REST framework's parser of JSON does not know."""
     longest = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if longest is not None and int(request.META.get("CONTENT_LENGTH") or 0) > longest:
+    length = str(request.META.get("CONTENT_LENGTH") or 0)
+    if not length.isascii() or not length.isdigit():
+        raise BillingAPIError(
+            status_code=status.HTTP_400_BAD_REQUEST,
+            code="invalid",
+            detail="The request's length is no number.",
+        )
+    if longest is not None and int(length) > longest:
         raise BillingAPIError(
             status_code=status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
             code="too_large",

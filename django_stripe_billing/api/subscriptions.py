@@ -131,7 +131,11 @@ class SubscriptionView(BillingAPIView):
         row = subscriptions.own_subscription(subscriber, **given)
         return Response(SubscriptionSerializer(row).data)
 
-    @documented(changing(ChangeSerializer, *WISH_CODES, "other_seller", "preview_expired"))
+    @documented(
+        changing(
+            ChangeSerializer, *WISH_CODES, "price_withdrawn", "other_seller", "preview_expired"
+        )
+    )
     def post(self, request: Request) -> Response:
         """Change the plan (`price`), the `quantity` alone, or both; or take a preview's `token`."""
         subscriber = self.subscriber(request, "change")

@@ -30,7 +30,7 @@ def fetch_payment(session_id: str, *, account: str = "") -> Answer:
         session["line_items"] = {**lines, "data": rows, "has_more": False}
     disputes: list[dict[str, Any]] = []
     charge = mapping(mapping(session.get("payment_intent")).get("latest_charge"))
-    if charge.get("disputed") is True:
+    if charge and charge.get("disputed") is not False:
         wanted = {"payment_intent": identifier(session.get("payment_intent"))}
         disputes, interval = _rows("/v1/disputes", wanted, interval, account=account)
     return Answer(
@@ -55,7 +55,8 @@ def fetch_invoice_money(intent_id: str, *, account: str = "") -> Answer:
         path = f"/v1/payment_intents/{quote(intent_id, safe='')}"
         found = request("get", path, {"expand": ["latest_charge"]}, account=account)
         data["intent"], interval = found.data, found.interval
-        if mapping(found.data.get("latest_charge")).get("disputed") is True:
+        charge = mapping(found.data.get("latest_charge"))
+        if charge and charge.get("disputed") is not False:
             only = {"payment_intent": intent_id}
             data["disputes"], interval = _rows("/v1/disputes", only, interval, account=account)
     return Answer(data=data, interval=interval, request_id=answer.request_id)

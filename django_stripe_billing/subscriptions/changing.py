@@ -11,6 +11,7 @@ from ..models import Subscription
 from ..rules.json_values import identifier, mapping, text
 from ..stripe_api import request
 from .counting import units_in_use
+from .declining import prices_refused
 from .finding import Change, PresentPlanError, allowed_change, own_subscription
 from .scheduling import schedule_change, withdraw_superseded
 from .splitting import split_change
@@ -44,7 +45,8 @@ def change_plan(
     The newest wish counts: it withdraws what was scheduled before, and the plan as it is now is a
     wish as well while something else is scheduled.
 
-    Raises SubscriptionNotFoundError, PriceNotSoldError, QuantityError, QuantityInUseError,
+    Raises SubscriptionNotFoundError, PriceNotSoldError, PriceWithdrawnError (a change at the
+    period's end, from a price that is archived), QuantityError, QuantityInUseError,
     CurrencyMismatchError, NothingToChangeError, SubscriptionStateError, OtherSellerError and
     ConnectError (where money is split by the CONNECT hook), PaymentDeclinedError (then
     nothing has changed), ActionRequiredError (then the change waits for the bank's confirmation),
@@ -144,7 +146,8 @@ def _make(row: Subscription, params: dict[str, Any], *, intent: str) -> Subscrip
     A declined card then leaves the schedule as it was; and when the second call fails, both wishes
     are still at Stripe, and asking again for the same withdraws the older one (see `kept`).
     """
-    answer = send(row, params, intent=intent)
+    with prices_refused():
+        answer = send(row, params, intent=intent)
     row = take(row, answer)
     withdraw_superseded(row, answer.data)
     return row

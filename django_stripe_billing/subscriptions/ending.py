@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from ..dunning import pay_invoice
 from ..exceptions import (
     NothingToChangeError,
+    StripeAuthenticationError,
     StripeError,
     StripeUnavailableError,
     SubscriptionNotFoundError,
@@ -73,7 +74,9 @@ def end_at_period_end(
     """Let the paid period run out, and withdraw what was scheduled, in one call at Stripe.
 
     A subscription that a schedule manages is ended by the schedule alone; then `params`, its
-    `cancellation_details`, are noted before, for they end nothing by themselves.
+    `cancellation_details`, are noted before, for they end nothing by themselves. Where Stripe does
+    not take the present phase again, with an archived price for example, the schedule is released
+    first: what it says of phases keeps nobody from leaving.
     """
     data = read(row)
     schedule = schedule_of(row, data)
@@ -81,7 +84,13 @@ def end_at_period_end(
         return write(row, {"cancel_at_period_end": True, **params}, intent="cancel", cause=cause)
     if params:
         row = _note(row, params, cause=cause)
-    end_with_period(row, data, schedule, cause=cause)
+    try:
+        end_with_period(row, data, schedule, cause=cause)
+    except (StripeUnavailableError, StripeAuthenticationError):
+        raise
+    except StripeError:
+        release_schedule(row, identifier(schedule))
+        return write(fresh(row), {"cancel_at_period_end": True}, intent="cancel", cause=cause)
     return settle(row, cause=cause)
 
 

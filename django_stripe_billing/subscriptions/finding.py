@@ -40,20 +40,25 @@ class Change:
         """What Stripe is told: the item with its id, or it would be added; with its quantity, or
         that would become 1. https://docs.stripe.com/billing/subscriptions/change-price
 
+        A price that stays is not named: Stripe takes no archived one, though it may be kept.
+
         A trial is of a plan: it ends with the change to one that has none.
         """
-        item = {
-            "id": self.item.stripe_id,
-            "price": self.price.stripe_id,
-            "quantity": self.quantity,
-        }
+        item: dict[str, Any] = {"id": self.item.stripe_id, "quantity": self.quantity}
+        if not self.keeps_price:
+            item["price"] = self.price.stripe_id
         return {"items": [item], **({"trial_end": "now"} if self.ends_trial else {})}
+
+    @property
+    def keeps_price(self) -> bool:
+        """Only the quantity changes."""
+        return self.price.stripe_id == self.item.price_id
 
     @property
     def ends_trial(self) -> bool:
         return (
             self.subscription.status == "trialing"
-            and self.price.stripe_id != self.item.price_id
+            and not self.keeps_price
             and not self.price.terms.trial_days
         )
 
@@ -103,14 +108,21 @@ def allowed_change(
 ) -> Change:
     """The change, if the catalog and the subscription's state allow it.
 
-    Without a price the present one stays, which need not be on sale any more; without a quantity
-    the present one. Raises PriceNotSoldError, CurrencyMismatchError, QuantityError,
-    NothingToChangeError and SubscriptionStateError.
+    Without a price, or with its own name, the present one stays, which need not be on sale any
+    more; without a quantity the present one. A price that is paid in another currency than its own
+    has `currency_options`: then Stripe alone knows in which currencies the others are. Raises
+    PriceNotSoldError, CurrencyMismatchError, QuantityError, NothingToChangeError and
+    SubscriptionStateError.
     """
     check_state(subscription, CHANGEABLE)
     item = plan_item(subscription)
-    wanted = find_price(price) if price else _present_price(item)
-    if wanted.currency != subscription.currency:
+    present = _stored_price(item)
+    is_kept = present is not None and price in {"", present.stripe_id, present.lookup_key}
+    wanted = present if is_kept else find_price(price) if price else None
+    if wanted is None:
+        raise NothingToChangeError(_("The present price is not in the catalog."))
+    is_local = present is not None and present.currency != subscription.currency
+    if wanted.currency != subscription.currency and not is_local:
         raise CurrencyMismatchError(
             _("The price is in %(wanted)s, the subscription in %(present)s.")
             % {"wanted": wanted.currency.upper(), "present": subscription.currency.upper()}
@@ -142,9 +154,6 @@ ADVICE = {
 }
 
 
-def _present_price(item: SubscriptionItem) -> Price:
+def _stored_price(item: SubscriptionItem) -> Price | None:
     found = Price.objects.select_related("product").filter(account="", stripe_id=item.price_id)
-    price = found.first()
-    if price is None:
-        raise NothingToChangeError(_("The present price is not in the catalog."))
-    return price
+    return found.first()

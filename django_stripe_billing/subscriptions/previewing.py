@@ -17,6 +17,7 @@ from ..models import Subscription
 from ..rules.json_values import flag, integer, mapping, objects, text
 from ..stripe_api import request
 from .changing import When, change_plan, check_units_in_use, kept
+from .declining import prices_refused
 from .finding import Change, PresentPlanError, allowed_change, own_subscription, plan_item
 from .splitting import split_change
 from .writing import failures_settled
@@ -77,7 +78,7 @@ def preview_change(
         "subscription": row.stripe_id,
         "subscription_details": {**change.params, "proration_behavior": "always_invoice"},
     }
-    with failures_settled(row):
+    with prices_refused(), failures_settled(row):
         answer = request("post", "/v1/invoices/create_preview", params, account=row.account)
     return _preview(change, answer.data, subscriber=subscriber)
 

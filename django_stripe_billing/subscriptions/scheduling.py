@@ -17,6 +17,7 @@ from ..exceptions import (
 )
 from ..models import Subscription
 from ..rules.json_values import JSONObject, identifier, integer, objects
+from .declining import prices_refused
 from .finding import Change, own_subscription
 from .phases import Params, items_of, later_phases, present_phase, same_again, terms_of
 from .schedules import Schedule, open_schedule, release_schedule, schedule_of, set_phases
@@ -28,15 +29,16 @@ def schedule_change(change: Change, split: SplitChange | None = None) -> Subscri
     """Let the change happen when the paid period is over; it replaces what was scheduled before.
 
     Without a split for the new plan, it is split as it is now. Raises SubscriptionStateError where
-    the subscription ends then, SubscriptionNotFoundError where it has ended and nobody told us, and
-    StripeError: what Stripe refuses leaves everything as it was.
+    the subscription ends then, SubscriptionNotFoundError where it has ended and nobody told us,
+    PriceWithdrawnError where the present price is archived, which Stripe does not take in a
+    schedule, and StripeError: what Stripe refuses leaves everything as it was.
     """
     row = change.subscription
     if row.is_ending:
         raise SubscriptionStateError(
             _("The subscription is set to end: take that back first."), status=row.status
         )
-    with failures_settled(row):
+    with prices_refused(keeps_price=change.keeps_price), failures_settled(row):
         schedule, is_new = open_schedule(row)
         try:
             phases = _phases(change, split, schedule)

@@ -39,7 +39,7 @@ def split_change(subscriber: Any, change: Change) -> SplitChange | None:
     Raises OtherSellerError where the new plan's money goes to another account, ConnectError and
     StripeError; one call.
     """
-    if settings.CONNECT is None or change.price.stripe_id == change.item.price_id:
+    if settings.CONNECT is None or change.keeps_price:
         return None
     wanted = split_of(None, subscriber, price=change.price, quantity=change.quantity)
     held = held_split(read(change.subscription))

@@ -65,9 +65,15 @@ def write(
     nobody told us, PaymentDeclinedError, ActionRequiredError and other StripeErrors. After an error
     the subscription is read again, so that the row says what came of it.
     """
-    answer = send(
-        subscription, params, intent=intent, action=action, is_deletion=is_deletion, cause=cause
-    )
+    try:
+        answer = send(
+            subscription, params, intent=intent, action=action, is_deletion=is_deletion, cause=cause
+        )
+    except SubscriptionNotFoundError:
+        row = fresh(subscription)
+        if is_deletion and row.status == "canceled":
+            return row  # it worked, and the answer was lost
+        raise
     return take(subscription, answer, cause=cause)
 
 

@@ -17,6 +17,7 @@ from ..connect import is_accepted
 from ..exceptions import (
     BillingError,
     ChangesRefusedError,
+    StripeAuthenticationError,
     StripeObjectMissingError,
     UnsettledError,
 )
@@ -111,9 +112,10 @@ def _process(
             except NeedsFetch as need:
                 try:
                     fetches[need.wanted] = _fetch(need.wanted, account=snapshot.account)
-                except StripeObjectMissingError:
-                    if not need.may_lack:
+                except (StripeObjectMissingError, StripeAuthenticationError) as error:
+                    if not need.may_lack or error.status == 401:
                         raise
+                    logger.warning("%s is done without: %s", need.wanted.id, error)
                     fetches[need.wanted] = NOTHING
         raise UnsettledError(f"The object of {snapshot.id} changed during {FETCHES} fetches.")
     except ChangesRefusedError:

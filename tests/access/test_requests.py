@@ -138,9 +138,10 @@ def test_a_user_who_signs_in_during_a_request_is_asked_about_anew(rf, user, cust
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_async_view_is_gated_too(user, customer, grant):
+@pytest.mark.parametrize("path", ["/async/", "/async-class/"])
+def test_an_async_view_is_gated_too(user, customer, grant, path):
     async def status(client):
-        return (await client.get("/async/")).status_code
+        return (await client.get(path)).status_code
 
     async def play():
         client = AsyncClient()

@@ -31,6 +31,13 @@ class Gated(FeatureRequiredMixin, View):
         return HttpResponse("in")
 
 
+class GatedAsync(FeatureRequiredMixin, View):
+    required_feature = "reports"
+
+    async def get(self, request):
+        return HttpResponse("in")
+
+
 class Forgotten(FeatureRequiredMixin, View):
     def get(self, request):
         return HttpResponse("in")
@@ -78,6 +85,7 @@ urlpatterns = [
     path("redirecting/", redirecting),
     path("async/", gated_async),
     path("class/", Gated.as_view()),
+    path("async-class/", GatedAsync.as_view()),
     path("forgotten/", Forgotten.as_view()),
     path("api/", gated_api),
     path("api/either/", either_api),

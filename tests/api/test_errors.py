@@ -67,6 +67,14 @@ def test_a_missing_csrf_token_has_a_code(user):
     assert told(client.post(url("portal"))) == (403, "permission_denied")
 
 
+@pytest.mark.parametrize("length", ["abc", "-1", "1.5", "²"])
+def test_a_length_that_is_no_number_is_a_bad_request(api, length):
+    answer = api.post(
+        url("checkout"), b"{}", content_type="application/json", CONTENT_LENGTH=length
+    )
+    assert answer.status_code == 400
+
+
 def test_a_body_beyond_djangos_limit_is_not_read(api, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000
     body = json.dumps({"price": "x" * 1_000})

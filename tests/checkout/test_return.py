@@ -55,7 +55,7 @@ def test_a_paid_session_is_stored_with_the_checkout_as_cause(
 
 @pytest.mark.parametrize(
     "session_id",
-    ["", "cs_test_", "cs_test_none", "../../etc", "cs_test_a/../../customers", "x" * 5000, "cs_é"],
+    ["", "cs_", "cs_test_none", "../../etc", "cs_test_a/../../customers", "x" * 5000, "cs_é"],
 )
 def test_a_made_up_session_is_404(shop, buy, come_back, session_id):
     buy()

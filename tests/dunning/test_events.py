@@ -63,6 +63,14 @@ def test_without_a_known_invoice_the_period_stands_in(subscribed):
     assert end_of() == (NOW + WEEK, "past_due_grace")
 
 
+def test_a_key_that_may_not_read_invoices_keeps_nobody_in(subscribed, stripe):
+    refusal = {"error": {"type": "invalid_request_error", "message": "rak_invoice_read is missing"}}
+    stripe.objects["/v1/invoices/in_1"] = (403, refusal)
+    assert deliver(changed("past_due", at=NOW, latest_invoice="in_1")) == [200]
+    assert Subscription.objects.get().status == "past_due"
+    assert end_of() == (NOW + WEEK, "past_due_grace")
+
+
 def test_the_grace_of_the_product_comes_before_that_of_the_settings(subscribed, catalog):
     catalog.metadata = {"grace_days": "2"}
     catalog.save()

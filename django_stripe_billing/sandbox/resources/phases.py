@@ -155,7 +155,10 @@ def _swapped(
 
 
 def _changes(subscription: StripeObject, phase: dict[str, Any]) -> list[dict[str, Any]]:
-    """A phase's items as an update would give them: kept by price, else exchanged in order."""
+    """A phase's items as an update would give them: kept by price, else exchanged in order.
+
+    Their prices were active when the phase was planned, and may have been archived meanwhile.
+    """
     held = list(subscription["items"]["data"])
     wanted = list(phase["items"])
     pairs: list[tuple[StripeObject | None, dict[str, Any]]] = []
@@ -167,7 +170,7 @@ def _changes(subscription: StripeObject, phase: dict[str, Any]) -> list[dict[str
     changes: list[dict[str, Any]] = []
     for same, entry in pairs:
         item = same or (held.pop(0) if held else None)
-        change: dict[str, Any] = {"price": entry["price"]}
+        change: dict[str, Any] = {} if same else {"price": entry["price"], "is_planned": True}
         if entry.get("quantity") is not None:
             change["quantity"] = entry["quantity"]
         if entry["metadata"]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST = 20
 
+INACTIVE = "The price specified is inactive. This field only accepts active prices."
+
 
 def build(engine: Engine, given: dict[str, Any], *, subscription_id: str, at: str) -> StripeObject:
     """A new item; its period is set by `start_period`."""
@@ -70,11 +72,8 @@ def _price(engine: Engine, given: dict[str, Any], *, at: str) -> StripeObject:
             f" with `type=recurring`: {name}",
             param=f"{at}[price]",
         )
-    if not price["active"]:
-        raise SandboxError(
-            f"The price specified is inactive. This field only accepts active prices: {name}",
-            param=f"{at}[price]",
-        )
+    if not price["active"] and not given.get("is_planned"):
+        raise SandboxError(INACTIVE, param=f"{at}[price]")
     return price
 
 

@@ -120,10 +120,12 @@ def _phase(engine: Engine, entry: dict[str, Any], *, start: int, at: str) -> Str
 def _item(engine: Engine, entry: dict[str, Any], *, at: str) -> StripeObject:
     price_id = entry.get("price") or entry.get("plan") or ""
     price = engine.state.get("price", price_id, param=f"{at}[price]", status=400)
-    if price["type"] != "recurring" or not price["active"]:
+    if price["type"] != "recurring":
         raise SandboxError(
-            f"The price specified must be active and recurring: {price_id}", param=f"{at}[price]"
+            f"The price specified must be recurring: {price_id}", param=f"{at}[price]"
         )
+    if not price["active"]:
+        raise SandboxError(subscription_items.INACTIVE, param=f"{at}[price]")
     subscription_items.check(entry, at=at)
     return item(price, entry.get("quantity", 1), metadata=entry.get("metadata") or {})
 
