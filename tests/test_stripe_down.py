@@ -24,6 +24,7 @@ from tests.acts import (
     cancel_scheduled,
     change,
     change_later,
+    end_scheduled,
     give_coupon,
     resume_scheduled,
     use_code,
@@ -158,8 +159,10 @@ def test_what_stripe_refuses_is_not_half_done(
     stripe_sandbox.engine.faults.append(fault)
     with suppress(exceptions.StripeError, exceptions.PromotionCodeError):
         act(subscriber)
-        assert act is cancel_scheduled  # the reason is lost, and nothing else
-        assert skip == 0
+        assert act in {cancel_scheduled, end_scheduled}  # by another call, or without the reason
+        assert NO_TROUBLE[act](at_stripe())
+        stripe_sandbox.deliver()
+        assert reconcile().drift == []
         return
     assert fault.times == 0
     stripe_sandbox.deliver()
