@@ -41,6 +41,8 @@ class Answer:
     """When the answer was taken, on Stripe's clock."""
     request_id: str
     """`req_…`, what Stripe's support asks for."""
+    is_replayed: bool = False
+    """Stripe's first answer to this idempotency key, repeated: the date is newer than the data."""
 
 
 def request(
@@ -80,6 +82,7 @@ def request(
         data=data,
         interval=_interval(response.headers, elapsed=elapsed),
         request_id=str(response.request_id or ""),
+        is_replayed=response.headers.get("Idempotent-Replayed") == "true",
     )
 
 

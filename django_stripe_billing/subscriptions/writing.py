@@ -133,7 +133,7 @@ def _has_ended(subscription: Subscription, *, cause: Cause | None) -> bool:
 
 def take(subscription: Subscription, answer: Answer, *, cause: Cause | None = None) -> Subscription:
     """Apply an answer that is the subscription, through the door."""
-    snapshot = parse_subscription(answer.data)
+    snapshot = None if answer.is_replayed else parse_subscription(answer.data)
     if snapshot is None or snapshot.id != subscription.stripe_id or not snapshot.is_complete:
         return settle(subscription, cause=cause)
     reading = SubscriptionReading(

@@ -385,3 +385,17 @@ def test_the_ends_of_access_follow_the_period(row, subscriber):
     item = Subscription.objects.get().items.get()
     assert held.ends_at == item.current_period_end_at
     assert held.ends_at > timezone.now()
+
+
+def test_an_answer_that_is_repeated_for_its_key_is_not_taken_for_the_present(
+    shop, row, subscriber, stripe_sandbox, at_stripe
+):
+    """The first answer was lost; meanwhile somebody ended it in the Dashboard, unheard of."""
+    path = f"/v1/subscriptions/{row.stripe_id}"
+    stripe_sandbox.engine.faults.append(Fault(method="POST", path=path, status=0, is_after=True))
+    with pytest.raises(StripeUnavailableError):
+        change_quantity(subscriber, 3)
+    shop.call("POST", path, {"cancel_at_period_end": True})
+    stripe_sandbox.drop()
+    assert change_quantity(subscriber, 3).cancel_at_period_end
+    assert agrees(row, at_stripe)
