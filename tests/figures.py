@@ -67,11 +67,13 @@ def cost_of_events():
         in_order = _counted(lambda: _post(webhook, renewal(1)), answers)
         answers.objects["/v1/subscriptions/sub_1"] = renewal(2)["data"]["object"]
         tied = {**renewal(2), "created": renewal(1)["created"]}
+        answers.date = lambda: tied["created"]
         on_a_tie = _counted(lambda: _post(webhook, tied), answers)
         assert Entitlement.objects.first().ends_at.timestamp() > NOW + 60 * 86_400
         duplicate = _counted(lambda: _post(webhook, tied), answers)
         answers.objects.clear()
         answers.objects["/v1/invoices/in_1"] = invoice("in_1", created=NOW)
+        answers.date = lambda: failing(3, "in_1")["created"]
         lost = _counted(lambda: _post(webhook, failing(3, "in_1")), answers)
         _post(webhook, renewal(4))
         failed = _counted(lambda: _post(webhook, failing(4, "in_1")), answers)
@@ -120,20 +122,21 @@ def cost_of_questions():
 
 
 def renewal(number):
-    """The month `number` of one subscription has begun."""
+    """The month `number` of one subscription has begun; told in a minute of this day, so that no
+    event is of the future."""
     from tests.payloads import DAY, NOW, event, item, items, subscription
 
     month = 30 * DAY
     start = NOW + number * month
     period = {"current_period_start": start, "current_period_end": start + month}
     renewed = subscription(items=items(item(**period)), latest_invoice=f"in_{number}")
-    return event("customer.subscription.updated", renewed, created=start)
+    return event("customer.subscription.updated", renewed, created=NOW - DAY + 60 * number)
 
 
 def failing(number, invoice_id):
-    """The month `number`, which has begun an hour ago, could not be paid."""
+    """The month `number`, which has just begun, could not be paid."""
     told = renewal(number)
-    told["created"] += 3_600
+    told["created"] += 30
     told["data"]["object"].update(status="past_due", latest_invoice=invoice_id)
     return told
 
