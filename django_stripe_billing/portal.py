@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from .conf import settings
 from .exceptions import NoCustomerError, StripeObjectMissingError, StripeUnavailableError
 from .models import Customer
-from .rules.json_values import customer_parameter
+from .rules.json_values import CUSTOMER_PARAMETERS, customer_parameter
 from .stripe_api import request as call
 from .sync import Cause, sync_customer
 
@@ -54,7 +54,7 @@ def open_portal(request: HttpRequest, customer: Customer, *, flow: str = "") -> 
     try:
         answer = call("post", "/v1/billing_portal/sessions", params, account=customer.account)
     except StripeObjectMissingError as error:
-        if error.param not in {"customer", "customer_account"}:
+        if error.param not in CUSTOMER_PARAMETERS:
             raise
         sync_customer(customer, cause=Cause(kind="checkout"))  # was it deleted in Stripe?
         if not Customer.objects.filter(pk=customer.pk, is_deleted=True).exists():

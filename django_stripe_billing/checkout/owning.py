@@ -1,4 +1,4 @@
-"""What somebody has bought for good is not sold to them again."""
+"""What somebody has is not sold to them again: a subscription, or what was bought for good."""
 
 from __future__ import annotations
 
@@ -7,11 +7,25 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from ..conf import settings
-from ..exceptions import AlreadyOwnedError
+from ..exceptions import AlreadyOwnedError, AlreadySubscribedError, CurrencyMismatchError
 from ..models import Customer, Payment, Price
 from ..rules.catalog import access_days_of
 from ..rules.payment_snapshots import UNPAID
 from ..rules.payments import is_counted
+from ..rules.snapshots import ENDED_STATUSES
+
+
+def refuse_second_subscription(customer: Customer, price: Price) -> None:
+    """Raises AlreadySubscribedError, and CurrencyMismatchError for a second currency."""
+    live = customer.subscriptions.exclude(status__in=ENDED_STATUSES)
+    if live.filter(items__product_id=price.product.stripe_id).exists():
+        raise AlreadySubscribedError(f"{customer} has a subscription to {price.product}.")
+    other = live.exclude(currency__in=["", price.currency]).first()
+    if other is not None:
+        raise CurrencyMismatchError(
+            f"The price is in {price.currency.upper()}, and what you subscribe to already is in"
+            f" {other.currency.upper()}: Stripe allows one currency at a time."
+        )
 
 
 def refuse_second_purchase(customer: Customer, price: Price) -> None:

@@ -33,7 +33,7 @@ from ..sync import (
 )
 from .setup import finish_setup
 
-_SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,200}", re.ASCII)
+_SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,200}")
 
 
 @dataclass(frozen=True, kw_only=True)

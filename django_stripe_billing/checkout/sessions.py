@@ -15,9 +15,7 @@ from django.utils import timezone
 from ..conf import settings
 from ..connect import is_accepted, split_of
 from ..exceptions import (
-    AlreadySubscribedError,
     ConnectError,
-    CurrencyMismatchError,
     StripeError,
     StripeObjectMissingError,
     StripeUnavailableError,
@@ -25,9 +23,8 @@ from ..exceptions import (
 )
 from ..models import CheckoutSession, Customer, Price
 from ..rules.catalog import PriceTerms, access_days_of
-from ..rules.json_values import customer_parameter, metadata
+from ..rules.json_values import CUSTOMER_PARAMETERS, customer_parameter, metadata
 from ..rules.payment_snapshots import FOR_GOOD, SOLD_DAYS
-from ..rules.snapshots import ENDED_STATUSES
 from ..stripe_api import pages
 from ..stripe_api import request as call
 from ..sync import (
@@ -39,7 +36,7 @@ from ..sync import (
     sync_customer_subscriptions,
 )
 from .binding import bind_customer
-from .owning import refuse_second_purchase
+from .owning import refuse_second_purchase, refuse_second_subscription
 from .selling import check_quantity, find_price
 
 LONGEST_LIFE = timedelta(hours=24)
@@ -74,14 +71,14 @@ def start_checkout(
     split = split_of(request, subscriber, price=sold, quantity=number)
     customer = _current_customer(subscriber, sold)
     for _attempt in range(ATTEMPTS):
-        (_refuse_second_subscription if sold.is_recurring else refuse_second_purchase)(
+        (refuse_second_subscription if sold.is_recurring else refuse_second_purchase)(
             customer, sold
         )
         row, is_new = _claim(customer, sold, number, split)
         try:
             url = _open(request, row, sold, number, split, is_new=is_new)
         except StripeObjectMissingError as error:
-            if error.param not in {"customer", "customer_account"}:
+            if error.param not in CUSTOMER_PARAMETERS:
                 raise
             sync_customer(customer, cause=Cause(kind="checkout"))  # was it deleted in Stripe?
             customer = _current_customer(subscriber, sold)
@@ -104,18 +101,6 @@ def _current_customer(subscriber: Any, price: Price) -> Customer:
         customer = bind_customer(subscriber, account=price.account)
         sync(str(customer.stripe_id), account=price.account, cause=cause)
     return customer
-
-
-def _refuse_second_subscription(customer: Customer, price: Price) -> None:
-    live = customer.subscriptions.exclude(status__in=ENDED_STATUSES)
-    if live.filter(items__product_id=price.product.stripe_id).exists():
-        raise AlreadySubscribedError(f"{customer} has a subscription to {price.product}.")
-    other = live.exclude(currency__in=["", price.currency]).first()
-    if other is not None:
-        raise CurrencyMismatchError(
-            f"The price is in {price.currency.upper()}, and what you subscribe to already is in"
-            f" {other.currency.upper()}: Stripe allows one currency at a time."
-        )
 
 
 def _claim(

@@ -12,7 +12,7 @@ from django.urls import reverse
 from ..conf import settings
 from ..exceptions import StripeError, StripeObjectMissingError, StripeUnavailableError
 from ..models import CheckoutSession, Customer, Price
-from ..rules.json_values import customer_of, customer_parameter, identifier
+from ..rules.json_values import CUSTOMER_PARAMETERS, customer_of, customer_parameter, identifier
 from ..stripe_api import request as call
 from ..sync import Cause, close_sessions, sync_customer
 from .binding import bind_customer
@@ -31,7 +31,7 @@ def start_setup(request: HttpRequest, subscriber: Any) -> str:
     try:
         return _open(request, customer)
     except StripeObjectMissingError as error:
-        if error.param not in {"customer", "customer_account"}:
+        if error.param not in CUSTOMER_PARAMETERS:
             raise
     sync_customer(customer, cause=Cause(kind="checkout"))  # was it deleted in Stripe?
     return _open(request, bind_customer(subscriber))

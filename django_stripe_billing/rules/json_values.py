@@ -93,6 +93,9 @@ def customer_of(value: JSONObject) -> str:
     return identifier(value.get("customer")) or identifier(value.get("customer_account"))
 
 
+CUSTOMER_PARAMETERS = frozenset({"customer", "customer_account"})
+
+
 def customer_parameter(customer_id: str) -> str:
     """The name of the parameter that takes this customer: an account has a twin of its own.
 

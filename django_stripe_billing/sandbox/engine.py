@@ -8,12 +8,12 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from . import form
 from .clock import Clock, SystemClock
-from .errors import PLAIN_IN_ERRORS, SandboxError
+from .errors import SandboxError
 from .faults import Fault
 from .requests import Requests, Response
 from .resources import (
@@ -23,9 +23,10 @@ from .resources import (
     setup_intents,
     test_clocks,
 )
-from .resources.events import build_event
+from .resources.events import build_event, difference
 from .resources.payment_attempts import Outcome
-from .state import State, StripeObject
+from .standing import Standing
+from .state import StripeObject
 
 API_VERSION = "2026-10-28.endive"
 RETRY_DAYS = (3, 5, 7)
@@ -36,7 +37,7 @@ EndOfDunning = Literal["cancel", "unpaid", "past_due", "pause"]
 Subscriber = Callable[[StripeObject], None]
 
 
-class Engine:
+class Engine(Standing):
     """One Stripe sandbox account, and those that are connected to it."""
 
     def __init__(
@@ -49,7 +50,6 @@ class Engine:
         retry_days: tuple[int, ...] = RETRY_DAYS,
         end_of_dunning: EndOfDunning = "cancel",
     ) -> None:
-        self.clock: Clock = clock or SystemClock()
         self.base_url = base_url
         """Where the hosted pages are, without a trailing slash."""
         self.api_version = api_version
@@ -60,84 +60,18 @@ class Engine:
         """What becomes of a subscription after the last attempt."""
         self.lock = threading.RLock()
         self._subscribers: list[tuple[Subscriber, Callable[[StripeObject], int]]] = []
-        self._seed = seed
+        super().__init__(clock or SystemClock(), seed=seed)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything but the subscribers."""
         with self.lock:
-            self.platform = State(seed=self._seed, opened_at=int(self.clock.now()))
-            self.account = ""
-            """The connected account that the present work is about; empty: the platform itself."""
-            self._states = {"": self.platform}
+            self.begin()
             self._requests = Requests(self)
             self.faults: list[Fault] = []
             self.requests: list[tuple[str, str]] = []
             self.events: list[StripeObject] = []
             self._untold: list[StripeObject] = []
-            self._moment: int | None = None
-
-    @property
-    def state(self) -> State:
-        """What the account that the present work is about knows."""
-        return self._states[self.account]
-
-    @property
-    def accounts(self) -> list[str]:
-        """The platform (the empty id) and its connected accounts."""
-        return list(self._states)
-
-    @contextmanager
-    def on_account(self, account: str) -> Iterator[None]:
-        """Work for a connected account, which is opened at its first use, or for the platform."""
-        if account == self.platform.account_id:
-            account = ""
-        if account not in self._states:
-            self._states[account] = State(
-                seed=f"{self._seed} {account}",
-                account_id=account,
-                opened_at=int(self.clock.now()),
-            )
-        held, self.account = self.account, account
-        try:
-            yield
-        finally:
-            self.account = held
-
-    def account_of(self, object_id: str) -> str:
-        """Whose an object is; of an unknown one: whoever the present work is about."""
-        return next(
-            (
-                account
-                for account, state in self._states.items()
-                if object_id in state.objects or object_id in state.deleted
-            ),
-            self.account,
-        )
-
-    @property
-    def now(self) -> int:
-        """Whole seconds of the clock that the present work goes by.
-
-        That is the sandbox's clock or a test clock; while something due happens, its own moment.
-        """
-        return int(self.clock.now()) if self._moment is None else self._moment
-
-    @contextmanager
-    def on_clock(self, test_clock: str | None, *, moment: int | None = None) -> Iterator[None]:
-        """Work by a test clock (None: the sandbox's own), at a moment or at its present time."""
-        held = self.state.clock, self._moment
-        self.state.clock, self._moment = test_clock, moment
-        if test_clock is not None and moment is None:
-            self._moment = self.state.objects[test_clock]["frozen_time"]
-        try:
-            yield
-        finally:
-            self.state.clock, self._moment = held
-
-    def on_clock_of(self, object_id: str) -> AbstractContextManager[None]:
-        """Work by the clock that an object hangs on."""
-        return self.on_clock(self.state.clock_of.get(object_id))
 
     # Requests
 
@@ -189,16 +123,7 @@ class Engine:
             )
         data = response.json()
         if response.status >= 400:
-            error = data["error"]
-            raise SandboxError(
-                error["message"],
-                status=response.status,
-                type=error["type"],
-                code=error.get("code", ""),
-                param=error.get("param", ""),
-                decline_code=error.get("decline_code", ""),
-                details={name: error[name] for name in error.keys() - PLAIN_IN_ERRORS},
-            )
+            raise SandboxError.of_body(data, status=response.status)
         return data
 
     def complete_checkout(
@@ -301,10 +226,6 @@ class Engine:
         if previous:
             self.emit(event_type, obj, previous=previous)
 
-    def find(self, object_id: str) -> StripeObject | None:
-        """An object, whosever it is."""
-        return self._states[self.account_of(object_id)].objects.get(object_id)
-
     def mark_delivered(self, event_id: str) -> None:
         """One more endpoint has taken the event."""
         with self.lock:
@@ -340,17 +261,3 @@ class Engine:
             for event in untold:
                 for subscriber, _ in self._subscribers:
                     subscriber(copy.deepcopy(event))
-
-
-def difference(before: StripeObject, after: StripeObject) -> StripeObject:
-    """`previous_attributes`: the old values of what changed; lists whole, hashes by key."""
-    changed: StripeObject = {}
-    for key in before.keys() | after.keys():
-        old, new = before.get(key), after.get(key)
-        if old == new:
-            continue
-        if isinstance(old, dict) and isinstance(new, dict) and new.get("object") != "list":
-            changed[key] = difference(old, new)
-        else:
-            changed[key] = old
-    return changed

@@ -32,6 +32,20 @@ class SandboxError(Exception):
         self.details = details or {}
         """More of the error's fields: `charge`, `payment_intent`, …"""
 
+    @classmethod
+    def of_body(cls, data: dict[str, Any], *, status: int) -> SandboxError:
+        """The error that an answer states."""
+        error = data["error"]
+        return cls(
+            error["message"],
+            status=status,
+            type=error["type"],
+            code=error.get("code", ""),
+            param=error.get("param", ""),
+            decline_code=error.get("decline_code", ""),
+            details={name: error[name] for name in error.keys() - PLAIN_IN_ERRORS},
+        )
+
     def body(self) -> dict[str, Any]:
         error: dict[str, Any] = {"message": str(self), "type": self.type}
         for name in ("code", "param", "decline_code"):

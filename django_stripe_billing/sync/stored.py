@@ -97,6 +97,12 @@ def _locked(stripe_ids: list[str], *, account: str) -> dict[str, Customer]:
     return {str(row.stripe_id): row for row in rows}
 
 
+def lock_by_key(keys: Iterable[int]) -> dict[int, Customer]:
+    """Lock customers by primary key, in the same order, until the transaction ends."""
+    rows = Customer.objects.select_for_update().filter(pk__in=list(keys)).order_by("pk")
+    return {row.pk: row for row in rows}
+
+
 def read_stored(stripe_ids: Iterable[str], *, account: str) -> dict[str, Stored]:
     """The stored subscriptions of these ids with items and entitlements, by id.
 

@@ -27,7 +27,7 @@ from .door import Cause, Grant, write_entitlements
 from .locking import lock_named_products
 from .mirror import judge_row
 from .rows import write_rows
-from .stored import Stored, lock_customers, read_stored
+from .stored import Stored, lock_by_key, lock_customers, read_stored
 from .subscription_news import tell_of_change, tell_of_endings
 from .trial_claims import refused_customers
 
@@ -136,12 +136,7 @@ def recompute_subscriptions(stripe_ids: Iterable[str], *, account: str = "", cau
     wanted = list(stripe_ids)
     with transaction.atomic():
         owners = Subscription.objects.filter(account=account, stripe_id__in=wanted)
-        customers = {
-            customer.pk: customer
-            for customer in Customer.objects.select_for_update()
-            .filter(pk__in=list(owners.values_list("customer_id", flat=True)))
-            .order_by("pk")
-        }
+        customers = lock_by_key(owners.values_list("customer_id", flat=True))
         entries = []
         for entry in read_stored(wanted, account=account).values():
             if entry.subscription.customer_id in customers:
@@ -179,12 +174,7 @@ def revoke_unfounded(entitlements: Iterable[Entitlement], *, cause: Cause) -> in
     wanted = [entitlement.pk for entitlement in entitlements]
     with transaction.atomic():
         owners = Customer.objects.filter(entitlements__pk__in=wanted).values_list("pk", flat=True)
-        customers = {
-            customer.pk: customer
-            for customer in Customer.objects.select_for_update()
-            .filter(pk__in=list(owners))
-            .order_by("pk")
-        }
+        customers = lock_by_key(owners)
         rows = Entitlement.objects.filter(pk__in=wanted, subscription=None).select_related(
             "feature"
         )

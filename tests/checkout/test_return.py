@@ -62,6 +62,20 @@ def test_a_made_up_session_is_404(shop, buy, come_back, session_id):
     assert come_back(session_id).status_code == 404
 
 
+@pytest.mark.parametrize("session_id", ["cs_abc123", "cs_live_a1", "cs_test_b_2"])
+def test_a_session_id_may_have_another_shape(stripe_answers, come_back, customer, session_id):
+    stripe_answers.objects[f"/v1/checkout/sessions/{session_id}"] = {
+        "id": session_id,
+        "object": "checkout.session",
+        "mode": "subscription",
+        "status": "open",
+        "payment_status": "unpaid",
+        "customer": customer.stripe_id,
+        "subscription": None,
+    }
+    assert come_back(session_id).status_code == 200
+
+
 def test_the_session_of_somebody_else_is_404(
     shop, stripe_sandbox, buy, come_back, subscriber, other_subscriber, client
 ):

@@ -1,6 +1,7 @@
 """A one-off payment from the button to its refund or dispute, played against the sandbox."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from django_stripe_billing.access import explain, has_feature, limit
 from django_stripe_billing.models import EntitlementChange, Event, Payment
 from django_stripe_billing.sandbox import Fault, SandboxError
 from django_stripe_billing.signals import payment_changed
+from django_stripe_billing.stripe_api import CallableHTTPClient
 
 from ..statements import statements
 from .conftest import BOOK, DAY, FAILS, SUCCEEDS, held, in_order, paid_at, ticket
@@ -377,6 +379,26 @@ def test_an_event_about_a_payment_costs_its_fetch_however_late_it_comes(shop, st
     paths = [path for _, path in stripe_sandbox.engine.requests]
     assert set(paths) == {f"/v1/checkout/sessions/{session['id']}"}
     assert len(paths) <= len(events)  # answers and events may be of two clocks
+
+
+def test_a_dispute_is_heard_though_its_charge_does_not_say_so(shop, buy, stripe_sandbox, settings):
+    replaced = []
+
+    def handle(method, path, body, headers):
+        answer = stripe_sandbox.engine.handle(method, path, body, headers)
+        replaced.append(answer.body.count(b'"disputed": true,'))
+        return replace(answer, body=answer.body.replace(b'"disputed": true,', b""))
+
+    session = buy()
+    stripe_sandbox.deliver()
+    settings.STRIPE_BILLING = {
+        **settings.STRIPE_BILLING,
+        "HTTP_CLIENT": CallableHTTPClient(handle),
+    }
+    shop.dispute(session)
+    stripe_sandbox.deliver()
+    assert Payment.objects.get().dispute_status == "needs_response"
+    assert any(replaced)
 
 
 def test_refunds_and_disputes_of_no_checkout_cost_no_call(shop, stripe_sandbox):

@@ -43,6 +43,20 @@ def build_event(
     )
 
 
+def difference(before: StripeObject, after: StripeObject) -> StripeObject:
+    """`previous_attributes`: the old values of what changed; lists whole, hashes by key."""
+    changed: StripeObject = {}
+    for key in before.keys() | after.keys():
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict) and new.get("object") != "list":
+            changed[key] = difference(old, new)
+        else:
+            changed[key] = old
+    return changed
+
+
 def retrieve(call: Call) -> StripeObject:
     return call.engine.state.get("event", call.ids[0])
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import SandboxError
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import billing, discounts, dunning, invoice_items, invoices, payment_methods
+from . import (
+    billing,
+    dunning,
+    invoice_items,
+    invoice_terms,
+    invoices,
+)
 from .invoice_object import subscription_of
 from .metadata import merged, take
 
 if TYPE_CHECKING:
-    from ..engine import Engine
-
-FROZEN = {"collection_method", "due_date", "days_until_due", "number", "effective_at", "footer"} | {
-    "default_payment_method",
-    "description",
-    "automatically_finalizes_at",
-}
-"""What only a draft may change."""
+    pass
 
 
 def create(call: Call) -> StripeObject:
@@ -34,8 +33,8 @@ def create(call: Call) -> StripeObject:
     customer = engine.state.get("customer", customer_id, param="customer", status=400)
     if subscription is not None:
         invoice_items.check_owner(engine, subscription["id"], customer["id"])
-    _check_collection(params)
-    _check_moments(engine, params)
+    invoice_terms.check_collection(params)
+    invoice_terms.check_moments(engine, params)
     currency = (params.get("currency") or customer["currency"] or "usd").lower()
     pending = []
     if subscription is not None or params.get("pending_invoice_items_behavior") == "include":
@@ -50,7 +49,7 @@ def create(call: Call) -> StripeObject:
         raise SandboxError(
             "Nothing to invoice for subscription", code="invoice_no_subscription_line_items"
         )
-    found = _discounts(engine, customer, params, currency=currency, pending=pending)
+    found = invoice_terms.discounts_of(engine, customer, params, currency=currency, pending=pending)
     invoice = invoices.draft(
         engine,
         customer,
@@ -65,96 +64,22 @@ def create(call: Call) -> StripeObject:
         discount["invoice"] = invoice["id"]
     invoice["auto_advance"] = False
     invoice["metadata"] = merged({}, params.get("metadata", {}))
-    _take(engine, invoice, params)
+    invoice_terms.take_terms(engine, invoice, params)
     return invoice
-
-
-def _discounts(
-    engine: Engine,
-    customer: StripeObject,
-    params: dict[str, Any],
-    *,
-    currency: str,
-    pending: list[StripeObject],
-) -> list[StripeObject] | None:
-    """Coupons redeemed by the invoice itself; None: those of the subscription or the customer."""
-    if "discounts" not in params:
-        return None
-    held = [customer["discount"]["id"]] if customer["discount"] else []
-    found = discounts.read(
-        engine,
-        params["discounts"],
-        customer_id=customer["id"],
-        currency=currency,
-        amount=sum(entry["amount"] for entry in pending),
-        held=held,
-    )
-    return [
-        engine.state.objects[entry]
-        if isinstance(entry, str)
-        else discounts.add(engine, entry, customer_id=customer["id"])
-        for entry in found
-    ]
-
-
-def _check_collection(params: dict[str, Any]) -> None:
-    sends = params.get("collection_method") == "send_invoice"
-    if not sends and ("days_until_due" in params or "due_date" in params):
-        raise SandboxError(
-            "due_date and days_until_due go with collection_method=send_invoice only.",
-            param="due_date" if "due_date" in params else "days_until_due",
-        )
-    if sends and "days_until_due" not in params and "due_date" not in params:
-        raise SandboxError(
-            "You must pass days_until_due or due_date with collection_method=send_invoice.",
-            code="parameter_missing",
-            param="days_until_due",
-        )
-
-
-def _check_moments(engine: Engine, params: dict[str, Any]) -> None:
-    for name in ("due_date", "automatically_finalizes_at"):
-        if params.get(name, engine.now + 1) <= engine.now:
-            raise SandboxError(f"{name} must be in the future.", param=name)
-
-
-def _take(engine: Engine, invoice: StripeObject, params: dict[str, Any]) -> None:
-    take(invoice, params, *sorted(FROZEN - {"days_until_due", "default_payment_method"}))
-    if params.get("default_payment_method"):
-        name = "default_payment_method"
-        invoice[name] = _own_method(engine, invoice, params[name], param=name)
-    if "days_until_due" in params:
-        engine.state.notes[invoice["id"]]["days_until_due"] = params["days_until_due"]
-    if "auto_advance" in params:
-        invoice["auto_advance"] = params["auto_advance"]
-    if invoice["status"] == "draft" and invoice["auto_advance"]:
-        moment = params.get("automatically_finalizes_at")
-        invoice["automatically_finalizes_at"] = (
-            moment or invoice["automatically_finalizes_at"] or engine.now + invoices.DRAFT_SECONDS
-        )
-        dunning.watch(engine, invoice)
-    else:
-        invoice["automatically_finalizes_at"] = None
-
-
-def _own_method(engine: Engine, invoice: StripeObject, method_id: str, *, param: str) -> str:
-    method = payment_methods.resolve(engine, method_id, param=param)
-    payment_methods.attach_to(engine, method, invoice["customer"], param=param)
-    return str(method["id"])
 
 
 def update(call: Call) -> StripeObject:
     invoice = retrieve(call)
-    _check_moments(call.engine, call.params)
+    invoice_terms.check_moments(call.engine, call.params)
     if invoice["status"] != "draft":
         for name in call.params:
-            if name in FROZEN:
+            if name in invoice_terms.FROZEN:
                 raise SandboxError(
                     f"Finalized invoices can't be updated in this way: {name}", param=name
                 )
     with call.engine.changing(invoice, invoices.UPDATED):
         take(invoice, {key: call.params[key] for key in call.params if key == "metadata"})
-        _take(call.engine, invoice, call.params)
+        invoice_terms.take_terms(call.engine, invoice, call.params)
     return invoice
 
 
@@ -206,7 +131,7 @@ def pay(call: Call) -> StripeObject:
     method_id = None
     if params.get("payment_method"):
         name = "payment_method"
-        method_id = _own_method(engine, invoice, params[name], param=name)
+        method_id = invoice_terms.own_method(engine, invoice, params[name], param=name)
     if invoice["status"] == "draft":
         invoices.finalize(engine, invoice)
         dunning.watch(engine, invoice)
