@@ -82,6 +82,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'product',
                 'verbose_name_plural': 'products',
                 'ordering': ['pk'],
+                'constraints': [models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_product_stripe_id')],
             },
         ),
         migrations.CreateModel(
@@ -155,6 +156,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'customers',
                 'ordering': ['-pk'],
                 'permissions': [('sync_customer', 'Can sync a customer from Stripe'), ('portal_customer', "Can open a customer's portal"), ('export_customer', 'Can export lists as CSV')],
+                'constraints': [models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_customer_stripe_id'), models.UniqueConstraint(fields=('subscriber', 'account'), name='stripe_billing_customer_subscriber')],
+                'indexes': [models.Index(fields=['email'], name='stripe_billing_cus_email', opclasses=['varchar_pattern_ops']), models.Index(fields=['name'], name='stripe_billing_cus_name', opclasses=['varchar_pattern_ops']), models.Index(fields=['is_deleted'], name='stripe_billing_cus_deleted')],
             },
         ),
         migrations.CreateModel(
@@ -178,6 +181,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'checkout session',
                 'verbose_name_plural': 'checkout sessions',
                 'ordering': ['-pk'],
+                'constraints': [models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_checkout_stripe_id')],
             },
         ),
         migrations.CreateModel(
@@ -220,6 +224,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'entitlement change',
                 'verbose_name_plural': 'entitlement changes',
                 'ordering': ['-pk'],
+                'indexes': [models.Index(fields=['customer', '-id'], name='stripe_billing_chg_customer'), models.Index(fields=['cause_kind'], name='stripe_billing_chg_cause')],
             },
         ),
         migrations.CreateModel(
@@ -268,6 +273,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'invoices',
                 'ordering': ['-stripe_created_at', '-pk'],
                 'permissions': [('sync_invoice', 'Can sync an invoice from Stripe')],
+                'indexes': [models.Index(fields=['subscription_id', 'status'], name='stripe_billing_inv_subscr'), models.Index(fields=['customer', '-stripe_created_at'], name='stripe_billing_inv_customer'), models.Index(fields=['-stripe_created_at', '-id'], name='stripe_billing_inv_newest'), models.Index(fields=['number'], name='stripe_billing_inv_number', opclasses=['varchar_pattern_ops']), models.Index(fields=['status', '-stripe_created_at', '-id'], name='stripe_billing_inv_status')],
+                'constraints': [models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_invoice_stripe_id')],
             },
         ),
         migrations.CreateModel(
@@ -298,6 +305,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'payments',
                 'ordering': ['-pk'],
                 'permissions': [('sync_payment', 'Can sync a payment from Stripe'), ('refund_payment', 'Can refund a payment')],
+                'indexes': [models.Index(fields=['stripe_created_at', 'account'], name='stripe_billing_pay_created'), models.Index(fields=['dispute_status'], name='stripe_billing_pay_dispute')],
+                'constraints': [models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_payment_stripe_id')],
             },
         ),
         migrations.CreateModel(
@@ -314,6 +323,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'payment item',
                 'verbose_name_plural': 'payment items',
                 'ordering': ['stripe_id'],
+                'constraints': [models.UniqueConstraint(fields=('payment', 'stripe_id'), name='stripe_billing_payment_item_stripe_id')],
             },
         ),
         migrations.CreateModel(
@@ -342,6 +352,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'price',
                 'verbose_name_plural': 'prices',
                 'ordering': ['product_id', 'unit_amount', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_price_stripe_id')],
             },
         ),
         migrations.CreateModel(
@@ -359,6 +370,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'product feature',
                 'verbose_name_plural': 'product features',
                 'ordering': ['pk'],
+                'constraints': [models.UniqueConstraint(fields=('product', 'feature'), name='stripe_billing_product_feature')],
             },
         ),
         migrations.AddField(
@@ -390,6 +402,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'drift',
                 'ordering': ['pk'],
                 'permissions': [('repair_drift', 'Can repair drift')],
+                'constraints': [models.UniqueConstraint(fields=('run', 'object_id', 'kind', 'subject'), name='stripe_billing_drift_once')],
+                'indexes': [models.Index(fields=['-run', 'id'], name='stripe_billing_drift_run')],
             },
         ),
         migrations.CreateModel(
@@ -453,6 +467,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'subscriptions',
                 'ordering': ['-stripe_created_at', '-pk'],
                 'permissions': [('sync_subscription', 'Can sync a subscription from Stripe'), ('extend_trial', 'Can extend a trial'), ('cancel_subscription', 'Can cancel a subscription')],
+                'indexes': [models.Index(fields=['stripe_created_at', 'account'], name='stripe_billing_sub_created'), models.Index(fields=['-stripe_created_at', '-id'], name='stripe_billing_sub_newest'), models.Index(fields=['cancel_at_period_end'], name='stripe_billing_sub_ending'), models.Index(fields=['status', '-stripe_created_at', '-id'], name='stripe_billing_sub_status')],
+                'constraints': [models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_subscription_stripe_id')],
             },
         ),
         migrations.CreateModel(
@@ -510,6 +526,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'entitlement',
                 'verbose_name_plural': 'entitlements',
                 'ordering': ['pk'],
+                'indexes': [models.Index(fields=['ends_at'], name='stripe_billing_ent_ends_at'), models.Index(fields=['source_kind'], name='stripe_billing_ent_source')],
+                'constraints': [models.UniqueConstraint(fields=('customer', 'feature', 'source_kind', 'source_id'), name='stripe_billing_entitlement_source')],
             },
         ),
         migrations.CreateModel(
@@ -537,6 +555,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'e-mails',
                 'ordering': ['-pk'],
                 'permissions': [('send_emailmessage', 'Can send an e-mail again')],
+                'constraints': [models.UniqueConstraint(fields=('account', 'kind', 'key'), name='stripe_billing_email_once')],
             },
         ),
         migrations.CreateModel(
@@ -555,6 +574,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'subscription item',
                 'verbose_name_plural': 'subscription items',
                 'ordering': ['stripe_id'],
+                'constraints': [models.UniqueConstraint(fields=('subscription', 'stripe_id'), name='stripe_billing_item_stripe_id')],
             },
         ),
         migrations.CreateModel(
@@ -571,6 +591,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'meter',
                 'verbose_name_plural': 'meters',
                 'ordering': ['event_name'],
+                'constraints': [models.UniqueConstraint(fields=('account', 'event_name'), name='stripe_billing_meter_name')],
             },
         ),
         migrations.CreateModel(
@@ -584,6 +605,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'known card',
                 'verbose_name_plural': 'known cards',
                 'ordering': ['-pk'],
+                'constraints': [models.UniqueConstraint(fields=('customer', 'value'), name='stripe_billing_known_card')],
             },
         ),
         migrations.CreateModel(
@@ -602,6 +624,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'trial use',
                 'verbose_name_plural': 'trial uses',
                 'ordering': ['-pk'],
+                'constraints': [models.UniqueConstraint(fields=('account', 'kind', 'value'), name='stripe_billing_trial_once')],
             },
         ),
         migrations.CreateModel(
@@ -627,158 +650,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'usage records',
                 'ordering': ['-pk'],
                 'permissions': [('send_usage', 'Can send a usage record again')],
+                'indexes': [models.Index(fields=['customer', 'meter', 'at'], name='stripe_billing_usage_at'), models.Index(fields=['state', 'id'], name='stripe_billing_usage_outbox')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_customer_stripe_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.UniqueConstraint(fields=('subscriber', 'account'), name='stripe_billing_customer_subscriber'),
-        ),
-        migrations.AddConstraint(
-            model_name='checkoutsession',
-            constraint=models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_checkout_stripe_id'),
-        ),
-        migrations.AddIndex(
-            model_name='entitlementchange',
-            index=models.Index(fields=['customer', '-id'], name='stripe_billing_chg_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['subscription_id', 'status'], name='stripe_billing_inv_subscr'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['customer', '-stripe_created_at'], name='stripe_billing_inv_customer'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_invoice_stripe_id'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['stripe_created_at', 'account'], name='stripe_billing_pay_created'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_payment_stripe_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentitem',
-            constraint=models.UniqueConstraint(fields=('payment', 'stripe_id'), name='stripe_billing_payment_item_stripe_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='price',
-            constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_price_stripe_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='productfeature',
-            constraint=models.UniqueConstraint(fields=('product', 'feature'), name='stripe_billing_product_feature'),
-        ),
-        migrations.AddConstraint(
-            model_name='product',
-            constraint=models.UniqueConstraint(fields=('account', 'stripe_id'), name='stripe_billing_product_stripe_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='drift',
-            constraint=models.UniqueConstraint(fields=('run', 'object_id', 'kind', 'subject'), name='stripe_billing_drift_once'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['stripe_created_at', 'account'], name='stripe_billing_sub_created'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(fields=('stripe_id', 'account'), name='stripe_billing_subscription_stripe_id'),
-        ),
-        migrations.AddIndex(
-            model_name='entitlement',
-            index=models.Index(fields=['ends_at'], name='stripe_billing_ent_ends_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='entitlement',
-            constraint=models.UniqueConstraint(fields=('customer', 'feature', 'source_kind', 'source_id'), name='stripe_billing_entitlement_source'),
-        ),
-        migrations.AddConstraint(
-            model_name='emailmessage',
-            constraint=models.UniqueConstraint(fields=('account', 'kind', 'key'), name='stripe_billing_email_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptionitem',
-            constraint=models.UniqueConstraint(fields=('subscription', 'stripe_id'), name='stripe_billing_item_stripe_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='meter',
-            constraint=models.UniqueConstraint(fields=('account', 'event_name'), name='stripe_billing_meter_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='knowncard',
-            constraint=models.UniqueConstraint(fields=('customer', 'value'), name='stripe_billing_known_card'),
-        ),
-        migrations.AddConstraint(
-            model_name='trialuse',
-            constraint=models.UniqueConstraint(fields=('account', 'kind', 'value'), name='stripe_billing_trial_once'),
-        ),
-        migrations.AddIndex(
-            model_name='usagerecord',
-            index=models.Index(fields=['customer', 'meter', 'at'], name='stripe_billing_usage_at'),
-        ),
-        migrations.AddIndex(
-            model_name='usagerecord',
-            index=models.Index(fields=['state', 'id'], name='stripe_billing_usage_outbox'),
-        ),
-        migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['email'], name='stripe_billing_cus_email', opclasses=['varchar_pattern_ops']),
-        ),
-        migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['name'], name='stripe_billing_cus_name', opclasses=['varchar_pattern_ops']),
-        ),
-        migrations.AddIndex(
-            model_name='drift',
-            index=models.Index(fields=['-run', 'id'], name='stripe_billing_drift_run'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['-stripe_created_at', '-id'], name='stripe_billing_inv_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['number'], name='stripe_billing_inv_number', opclasses=['varchar_pattern_ops']),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['-stripe_created_at', '-id'], name='stripe_billing_sub_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(fields=['is_deleted'], name='stripe_billing_cus_deleted'),
-        ),
-        migrations.AddIndex(
-            model_name='entitlement',
-            index=models.Index(fields=['source_kind'], name='stripe_billing_ent_source'),
-        ),
-        migrations.AddIndex(
-            model_name='entitlementchange',
-            index=models.Index(fields=['cause_kind'], name='stripe_billing_chg_cause'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['dispute_status'], name='stripe_billing_pay_dispute'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['cancel_at_period_end'], name='stripe_billing_sub_ending'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['status', '-stripe_created_at', '-id'], name='stripe_billing_inv_status'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['status', '-stripe_created_at', '-id'], name='stripe_billing_sub_status'),
         ),
     ]
