@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from .conf import settings as billing_settings
 from .sandbox import Engine, Mailbox, ManualClock
+from .sandbox.periods import add_intervals
 from .stripe_api import CallableHTTPClient
 
 SECRET = "whsec_stripe_sandbox"  # noqa: S105 - of the sandbox
@@ -61,11 +62,12 @@ class StripeSandbox:
         session_id = url.rpartition("/")[2]
         return self.engine.complete_checkout(session_id, payment_method=payment_method)
 
-    def advance(self, seconds: float) -> None:
-        """Move Stripe's clock, and let happen what is due."""
+    def advance(self, seconds: float = 0, *, months: int = 0) -> None:
+        """Move Stripe's clock by calendar months and by seconds, and let happen what is due."""
         clock = self.engine.clock
         assert isinstance(clock, ManualClock)  # noqa: S101 - as made above
-        clock.advance(seconds)
+        later = add_intervals(self.engine.now, interval="month", count=months)
+        clock.advance(later - self.engine.now + seconds)
         self.engine.tick()
 
     def _post(self, body: bytes, signature: str) -> int:

@@ -14,8 +14,6 @@ from tests.renewals import break_card, clock, heard, payer
 
 __all__ = ["break_card", "clock", "heard", "payer"]
 
-DAY = 86_400
-
 
 def url(name):
     return reverse(f"stripe_billing:{name}")
@@ -106,7 +104,7 @@ class States:
     def past_due(self):
         self.active()
         self.shop.sandbox.engine.state.declines.append("insufficient_funds")
-        self.shop.sandbox.advance(31 * DAY + 7_200)
+        self.shop.sandbox.advance(7_200, months=1)
         self.shop.sandbox.deliver()
         assert Subscription.objects.get().status == "past_due"
 
