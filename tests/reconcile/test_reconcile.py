@@ -288,8 +288,9 @@ def test_a_page_without_drift_takes_three_queries(shop, stripe_sandbox, bound):
     for number in (2, 60, 100, 200, 300):
         for _ in range(number - Subscription.objects.count()):
             shop.subscribe(bound)
-        stripe_sandbox.deliver()
+        stripe_sandbox.drop()
         stripe_sandbox.advance(10)
+        reconcile(apply=True)
         with statements() as asked:
             reconcile(only=frozenset({Kind.SUBSCRIPTION_STATUS}))
         counts[number] = len(asked)
