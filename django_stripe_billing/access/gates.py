@@ -89,7 +89,7 @@ class FeatureRequiredMixin(AccessMixin):
 
 def message_of(key: str) -> str:
     """What a visitor without the feature is told."""
-    return _("Your plan does not include %(feature)s.") % {"feature": key.replace("_", " ")}
+    return _("This needs a plan with %(feature)s.") % {"feature": key.replace("_", " ")}
 
 
 def feature_page(request: Any, key: str) -> HttpResponse:
