@@ -209,6 +209,63 @@ def test_a_trial_given_in_the_dashboard_is_left_alone(shop, stripe_sandbox, ada,
     assert has_feature(other, "reports")
 
 
+class TestGivenTrials:
+    """Who has paid, and is given a free month by staff, does not lose access by it."""
+
+    @pytest.fixture
+    def paying(self, shop, stripe_sandbox, ada, visitor, begin_trial):
+        """Eve, whose trial was refused, and who has paid since."""
+        begin_trial(ada)
+        eve = visitor("eve")
+        eve.subscription = begin_trial(eve)["id"]
+        give(shop, eve, "now")
+        return eve
+
+    def test_it_is_not_refused_for_a_card_that_had_one(self, shop, stripe_sandbox, paying):
+        stripe_sandbox.deliver()
+        give_a_month(shop, paying)
+        stripe_sandbox.deliver()
+        assert Subscription.objects.get(stripe_id=paying.subscription).status == "trialing"
+        assert has_feature(paying.subscriber, "reports")
+
+    def test_it_is_not_refused_although_the_payment_was_told_of_by_the_invoice_alone(
+        self, shop, stripe_sandbox, paying
+    ):
+        stripe_sandbox.drop("customer.subscription.updated")
+        stripe_sandbox.deliver()
+        give_a_month(shop, paying)
+        stripe_sandbox.deliver()
+        assert Subscription.objects.get(stripe_id=paying.subscription).status == "trialing"
+        assert has_feature(paying.subscriber, "reports")
+
+    def test_a_card_that_is_added_then_refuses_nothing(
+        self, shop, stripe_sandbox, ada, visitor, begin_trial
+    ):
+        begin_trial(ada)
+        eve = visitor("eve")
+        eve.subscription = begin_trial(eve, payment_method="pm_card_mastercard")["id"]
+        give(shop, eve, "now")
+        give_a_month(shop, eve)
+        stripe_sandbox.deliver()
+        customer = Customer.objects.get(subscriber=eve.subscriber)
+        shop.call(
+            "POST", "/v1/payment_methods/pm_card_visa/attach", {"customer": customer.stripe_id}
+        )
+        stripe_sandbox.deliver()
+        assert Subscription.objects.get(stripe_id=eve.subscription).status == "trialing"
+        assert has_feature(eve.subscriber, "reports")
+
+
+def give(shop, client, trial_end):
+    wanted = {"trial_end": trial_end, "proration_behavior": "none"}
+    return shop.call("POST", f"/v1/subscriptions/{client.subscription}", wanted)
+
+
+def give_a_month(shop, client):
+    [item] = shop.call("GET", f"/v1/subscriptions/{client.subscription}")["items"]["data"]
+    give(shop, client, item["current_period_end"] + 30 * DAY)
+
+
 def test_reconcile_agrees_with_a_refused_trial(
     shop, stripe_sandbox, ada, visitor, begin_trial, monkeypatch
 ):
