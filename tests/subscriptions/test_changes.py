@@ -143,6 +143,18 @@ def test_what_can_not_be_is_one_clear_error_and_no_call(
     assert calls == (looks if error is NothingToChangeError else [])
 
 
+def test_what_another_subscription_is_for_is_not_paid_twice(shop, row, bound, subscriber):
+    starter = shop.subscribe(bound, price=shop.starter_monthly)
+    shop.sandbox.deliver()
+    wish = {"price": "pro_monthly", "subscription": starter["id"]}
+    for act in (preview_change, change_plan):
+        with pytest.raises(NothingToChangeError, match="subscribed to this already"):
+            act(subscriber, **wish)
+    cancel(subscriber, when="now", subscription=row.stripe_id)
+    changed = change_plan(subscriber, **wish)
+    assert changed.items.get().price_id == shop.pro_monthly["id"]
+
+
 def test_a_subscription_keeps_its_currency(shop, row, subscriber):
     shop.call(
         "POST",
