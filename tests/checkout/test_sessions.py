@@ -242,6 +242,28 @@ class TestBinding:
             checkout.bind_customer(subscriber)
         assert Customer.objects.get().stripe_id is None
 
+    @pytest.mark.parametrize("refused", [["email"], ["name"], ["email", "name"]])
+    def test_an_address_or_name_that_stripe_refuses_keeps_nobody_from_paying(
+        self, shop, stripe_sandbox, subscriber, monkeypatch, refused
+    ):
+        inner = stripe_sandbox.engine.handle
+
+        def handle(method, path, body, headers):
+            given = [name for name in refused if f"{name}=" in body and path == "/v1/customers"]
+            if not given:
+                return inner(method, path, body, headers)
+            error = {"type": "invalid_request_error", "param": given[0], "message": "Invalid"}
+            return answer(400, {}, {"error": error})
+
+        details = {"email": "n/a", "name": "x" * 300}
+        http = {"HTTP_CLIENT": CallableHTTPClient(handle), "CUSTOMER_DETAILS": lambda _: details}
+        for name, value in http.items():
+            monkeypatch.setitem(settings.STRIPE_BILLING, name, value)
+        bound = checkout.bind_customer(subscriber)
+        [made] = shop.call("GET", "/v1/customers")["data"]
+        assert (bound.stripe_id, bound.subscriber) == (made["id"], subscriber)
+        assert [name for name in details if made[name] is None] == refused
+
     def test_a_customer_of_somebody_else_is_never_taken(
         self, shop, stripe_sandbox, subscriber, other_subscriber, around
     ):
