@@ -169,8 +169,7 @@ def _open(
         return ""
     if (row.price_id, row.quantity, row.split) == (price.stripe_id, quantity, split):
         return str(session.get("url") or "")
-    if _expire(row):
-        _close(row, "expired")
+    expire(row)
     return ""
 
 
@@ -211,7 +210,7 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
             return {}  # the first request had another host: that session is never shown
         raise
     if not _take(row, answer.data):
-        _expire(row)
+        expire(row)
         return {}
     return answer.data
 
@@ -276,15 +275,18 @@ def _take(row: CheckoutSession, session: dict[str, Any]) -> bool:
     return bool(waiting.update(stripe_id=row.stripe_id, created_at=timezone.now()))
 
 
-def _expire(row: CheckoutSession) -> bool:
-    """Whether that worked; if not, it was paid or has expired: the next attempt sees which."""
+def expire(row: CheckoutSession) -> None:
+    """Let the row's session be paid no more, and close the row. Raises StripeUnavailableError.
+
+    What Stripe refuses was paid or has expired: whoever asks next sees which.
+    """
     try:
         call("post", f"{_path(row)}/expire", account=row.account)
     except StripeUnavailableError:
         raise
     except StripeError:
-        return False
-    return True
+        return
+    _close(row, "expired")
 
 
 def _retrieve(row: CheckoutSession) -> dict[str, Any]:

@@ -142,7 +142,7 @@ class TestTwoHosts:
         around(other_tab)
         assert id_of(post()) == shown[0]
         assert open_at_stripe(shop) == shown
-        assert statuses() == ["failed", "open"]
+        assert statuses() == ["expired", "open"]
 
 
 def test_an_answer_without_an_id_is_none(shop, stripe_sandbox, post, around):
