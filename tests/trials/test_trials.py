@@ -183,6 +183,18 @@ def test_coming_back_finds_out_without_a_webhook(shop, stripe_sandbox, ada, visi
     assert not Subscription.objects.get(is_trial_refused=True).entitlements.exists()
 
 
+@pytest.mark.parametrize("status", [403, 500])
+def test_coming_back_works_although_the_cards_cannot_be_read(shop, stripe_sandbox, ada, status):
+    """A key without that permission, or an outage: the nightly job looks at the card."""
+    session = stripe_sandbox.pay(open_checkout(ada))
+    stripe_sandbox.drop()
+    path = f"/v1/customers/{session['customer']}/payment_methods"
+    stripe_sandbox.engine.faults.append(Fault(method="GET", path=path, status=status, times=-1))
+    answer = ada.get(reverse("stripe_billing:checkout_return"), {"session_id": session["id"]})
+    assert (answer.status_code, answer.context["state"]) == (200, "active")
+    assert has_feature(ada.subscriber, "reports")
+
+
 def test_a_card_that_is_added_later_counts(shop, stripe_sandbox, ada, visitor, begin_trial):
     begin_trial(ada)
     eve = visitor("eve")
