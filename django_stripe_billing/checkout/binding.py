@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -19,8 +20,13 @@ from ..rules.snapshots import CustomerSnapshot, parse_customer
 from ..stripe_api import pages, request
 from ..sync import Cause, apply_customer, move_manual_grants
 
+logger = logging.getLogger("django_stripe_billing.checkout")
+
 BINDING = "django_stripe_billing_binding"
 """The metadata key by which a customer is found again whose creation was answered with 5xx."""
+
+TYPED_IN = frozenset({"email", "name"})
+"""Details that people wrote somewhere, perhaps long ago: they may be none."""
 
 CLOCKS_DIFFER = timedelta(minutes=10)
 
@@ -67,13 +73,18 @@ def link_customer(customer: Customer, subscriber: Any, *, cause: Cause) -> Custo
     return row
 
 
-def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Interval]:
+def _create(
+    subscriber: Any, customer: Customer, *, left_out: frozenset[str] = frozenset()
+) -> tuple[CustomerSnapshot, Interval]:
     """The customer in Stripe, created under the row's key.
 
     A 5xx answer leaves open whether it was created, and Stripe repeats that answer for the key; a
     conflict says that the key was used for other details, and not what came of that. So we look for
     the customer, and without one take another key for the next attempt. So we do before a second
     attempt that comes when Stripe may have forgotten the key.
+
+    An address or a name that Stripe refuses keeps nobody from paying: it is left out, and Checkout
+    asks for it.
     """
     if _is_key_old(customer):
         found = _find(customer)
@@ -83,12 +94,13 @@ def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Inte
     if customer.asked_at is None:
         customer.asked_at = timezone.now()
         customer.save(update_fields=["asked_at"])
+    details = settings.callable("CUSTOMER_DETAILS")(subscriber)
     try:
         answer = request(
             "post",
             "/v1/customers",
             {
-                **settings.callable("CUSTOMER_DETAILS")(subscriber),
+                **{name: value for name, value in details.items() if name not in left_out},
                 "metadata": {
                     "subscriber": f"{subscriber._meta.label}:{subscriber.pk}",
                     BINDING: str(customer.binding_key),
@@ -98,6 +110,10 @@ def _create(subscriber: Any, customer: Customer) -> tuple[CustomerSnapshot, Inte
             idempotency_key=f"customer-{customer.binding_key}",
         )
     except StripeError as error:
+        if error.status == 400 and error.param in TYPED_IN & details.keys() - left_out:
+            logger.warning("%s is created without %s, which Stripe refuses", customer, error.param)
+            _take_new_key(customer)
+            return _create(subscriber, customer, left_out=left_out | {error.param})
         is_indeterminate = isinstance(error, StripeUnavailableError) and error.status >= 500
         if not (is_indeterminate or error.is_idempotency_conflict):
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ..access import FeatureAccess, current, entitlements
 from ..conf import settings
 from ..exceptions import (
     CheckoutNotFoundError,
+    StripeError,
     StripeObjectMissingError,
     StripeUnavailableError,
     UnsettledError,
@@ -32,6 +34,8 @@ from ..sync import (
     sync_subscription,
 )
 from .setup import finish_setup
+
+logger = logging.getLogger("django_stripe_billing.checkout")
 
 _SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,200}")
 
@@ -118,9 +122,17 @@ def _subscribed(customer: Customer, session: CheckoutSessionSnapshot, data: dict
 
 
 def _claim_cards(customer: Customer, *, cause: Cause) -> None:
-    """The cards that a trial was begun with: had somebody a trial with one of them before?"""
+    """The cards that a trial was begun with: had somebody a trial with one of them before?
+
+    Where they can't be read, a webhook tells of them, or reconcile looks.
+    """
     stripe_id, account = str(customer.stripe_id), customer.account
-    for fingerprint in read_fingerprints(stripe_id, account=account):
+    try:
+        fingerprints = read_fingerprints(stripe_id, account=account)
+    except StripeError as error:
+        logger.warning("The cards of %s are not known: %s", customer, error)
+        return
+    for fingerprint in fingerprints:
         claim_card(stripe_id, fingerprint, account=account, cause=cause)
 
 

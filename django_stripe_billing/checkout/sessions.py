@@ -23,7 +23,7 @@ from ..exceptions import (
 )
 from ..models import CheckoutSession, Customer, Price
 from ..rules.catalog import PriceTerms, access_days_of
-from ..rules.json_values import CUSTOMER_PARAMETERS, customer_parameter, metadata
+from ..rules.json_values import CUSTOMER_PARAMETERS, customer_parameter, identifier, metadata
 from ..rules.payment_snapshots import FOR_GOOD, SOLD_DAYS
 from ..stripe_api import pages
 from ..stripe_api import request as call
@@ -39,8 +39,8 @@ from .binding import bind_customer
 from .owning import refuse_second_purchase, refuse_second_subscription
 from .selling import check_quantity, find_price
 
-LONGEST_LIFE = timedelta(hours=24)
-"""A Checkout Session expires by itself after that time at the latest."""
+LONGEST_LIFE = timedelta(hours=25)
+"""A Checkout Session expires by itself after a day, by Stripe's clock, which may be behind ours."""
 
 CHECKOUT = "django_stripe_billing_checkout"
 """The metadata key by which a session is found again whose creation was answered with 5xx."""
@@ -169,13 +169,7 @@ def _open(
         return ""
     if (row.price_id, row.quantity, row.split) == (price.stripe_id, quantity, split):
         return str(session.get("url") or "")
-    try:
-        call("post", f"{_path(row)}/expire", account=row.account)
-    except StripeUnavailableError:
-        raise
-    except StripeError:
-        return ""  # it was paid or has expired meanwhile: the next attempt sees which
-    _close(row, "expired")
+    expire(row)
     return ""
 
 
@@ -209,11 +203,15 @@ def _create(request: HttpRequest, row: CheckoutSession) -> dict[str, Any]:
             fresh.update(idempotency_key=uuid.uuid4())
         raise
     except StripeError as error:
+        if error.is_idempotency_conflict and _find(row):
+            return {}  # a tab of another host was faster, and shows it: the next attempt does, too
         _close(row, "failed")
         if error.is_idempotency_conflict:
             return {}  # the first request had another host: that session is never shown
         raise
-    _take(row, answer.data)
+    if not _take(row, answer.data):
+        expire(row)
+        return {}
     return answer.data
 
 
@@ -263,14 +261,32 @@ def _find(row: CheckoutSession) -> bool:
     for page in pages("/v1/checkout/sessions", params, account=row.account):
         for session in page.rows:
             if metadata(session.get("metadata")).get(CHECKOUT) == str(row.pk):
-                _take(row, session)
-                return True
+                return _take(row, session)
     return False
 
 
-def _take(row: CheckoutSession, session: dict[str, Any]) -> None:
-    row.stripe_id = str(session["id"])
-    CheckoutSession.objects.filter(pk=row.pk).update(stripe_id=row.stripe_id)
+def _take(row: CheckoutSession, session: dict[str, Any]) -> bool:
+    """Whether the row still waits for its session: a tab of another host may have closed it, and
+    opened another. Its life counts from now, as the row may have waited for Stripe for hours."""
+    row.stripe_id = identifier(session)
+    if not row.stripe_id:
+        raise StripeUnavailableError("Stripe's answer to the creation of a checkout has no id.")
+    waiting = CheckoutSession.objects.filter(pk=row.pk).exclude(open_for=None)
+    return bool(waiting.update(stripe_id=row.stripe_id, created_at=timezone.now()))
+
+
+def expire(row: CheckoutSession) -> None:
+    """Let the row's session be paid no more, and close the row. Raises StripeUnavailableError.
+
+    What Stripe refuses was paid or has expired: whoever asks next sees which.
+    """
+    try:
+        call("post", f"{_path(row)}/expire", account=row.account)
+    except StripeUnavailableError:
+        raise
+    except StripeError:
+        return
+    _close(row, "expired")
 
 
 def _retrieve(row: CheckoutSession) -> dict[str, Any]:

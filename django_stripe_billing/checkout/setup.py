@@ -52,10 +52,10 @@ def _open(request: HttpRequest, customer: Customer) -> str:
         },
         idempotency_key=f"setup-{row.idempotency_key}",
     )
-    url = answer.data.get("url")
-    if not isinstance(url, str) or not url:
-        raise StripeUnavailableError("Stripe's answer has no checkout address.")
-    CheckoutSession.objects.filter(pk=row.pk).update(stripe_id=identifier(answer.data))
+    session_id, url = identifier(answer.data), answer.data.get("url")
+    if not session_id or not isinstance(url, str) or not url:
+        raise StripeUnavailableError("Stripe's answer has no id, or no checkout address.")
+    CheckoutSession.objects.filter(pk=row.pk).update(stripe_id=session_id)
     return url
 
 

@@ -27,12 +27,13 @@ def check_subscriber() -> Iterator[CheckMessage]:
 
 def check_database() -> Iterator[CheckMessage]:
     models = apps.get_app_config("stripe_billing").get_models()
-    elsewhere = sorted({router.db_for_write(model) for model in models} - {DEFAULT_DB_ALIAS})
+    used = {ask(model) for model in models for ask in (router.db_for_write, router.db_for_read)}
+    elsewhere = sorted(used - {DEFAULT_DB_ALIAS})
     if elsewhere:
         text = f"A router sends tables of stripe_billing to {', '.join(elsewhere)}."
         hint = (
-            "Keep them in the default database: there an event and its effects commit together, or"
-            " not at all."
+            "Keep them in the default database, and read them there: an event and its effects"
+            " commit together, and a replica that lags behind would show what was so before."
         )
         yield wrong_setting("E021", text, hint)
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from django.utils.translation import gettext as _
 
+from ..checkout import expire_checkout_of
 from ..exceptions import ActionRequiredError, QuantityInUseError
 from ..models import Subscription
 from ..rules.json_values import identifier, mapping, text
@@ -60,10 +61,13 @@ def change_plan(
     check_units_in_use(subscriber, change)
     split = split_change(subscriber, change)
     if when == "period_end":
-        return schedule_change(change, split)
-    return _change_now(
-        change, when=when, proration_date=proration_date, split=split.params if split else {}
-    )
+        row = schedule_change(change, split)
+    else:
+        row = _change_now(
+            change, when=when, proration_date=proration_date, split=split.params if split else {}
+        )
+    expire_checkout_of(row.customer, change.price.product.stripe_id)
+    return row
 
 
 def change_quantity(

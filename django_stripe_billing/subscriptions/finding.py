@@ -129,10 +129,21 @@ def allowed_change(
         )
     if not wanted.is_recurring:
         raise NothingToChangeError(_("That is bought once; it is no plan to change to."))
+    _refuse_second(subscription, item, wanted)
     number = check_quantity(wanted, item.quantity if quantity is None else quantity)
     if (wanted.stripe_id, number) == (item.price_id, item.quantity):
         raise PresentPlanError(_("That is the present plan and quantity."))
     return Change(subscription=subscription, item=item, price=wanted, quantity=number)
+
+
+def _refuse_second(subscription: Subscription, item: SubscriptionItem, wanted: Price) -> None:
+    """What another subscription of theirs is for already would be paid twice."""
+    product_id = wanted.product.stripe_id
+    if product_id == item.product_id:
+        return
+    others = subscription.customer.subscriptions.exclude(pk=subscription.pk)
+    if others.exclude(status__in=ENDED_STATUSES).filter(items__product_id=product_id).exists():
+        raise NothingToChangeError(_("You have subscribed to this already."))
 
 
 def check_state(subscription: Subscription, allowed: frozenset[str]) -> None:

@@ -8,8 +8,15 @@ from django.utils.translation import gettext as _
 
 from ..exceptions import PromotionCodeError, StripeError
 from ..models import Subscription
-from ..rules.json_values import JSONObject, flag, identifier, objects, text
-from ..stripe_api import request
+from ..rules.json_values import (
+    JSONObject,
+    customer_parameter,
+    flag,
+    identifier,
+    objects,
+    text,
+)
+from ..stripe_api import pages, request
 from .discounting import add_discount, carry_discount, held_discounts
 from .finding import check_state, own_subscription
 from .writing import fresh
@@ -23,9 +30,10 @@ def apply_promotion_code(subscriber: Any, code: str, *, subscription: str = "") 
     """Put the discount of a promotion code on the subscription, from the next invoice on.
 
     `code` as the customer knows it. What is taken off already stays; but of codes there is one at
-    a time, as in Checkout. The same code again changes nothing. Raises PromotionCodeError where
-    there is no such active code, another one counts, or Stripe does not allow it here, and
-    StripeError. https://docs.stripe.com/billing/subscriptions/coupons
+    a time, as in Checkout. The same code again changes nothing, and once its discount is used up it
+    counts no more: Stripe would take it each month anew. Raises PromotionCodeError where there is
+    no such active code, another one counts, it was used before, or Stripe does not allow it here,
+    and StripeError. https://docs.stripe.com/billing/subscriptions/coupons
     """
     row = own_subscription(subscriber, subscription=subscription)
     check_state(row, DISCOUNTABLE)
@@ -41,6 +49,8 @@ def apply_promotion_code(subscriber: Any, code: str, *, subscription: str = "") 
         raise PromotionCodeError(_("There is no such code."))
     if any(discount.promotion_code for discount in held):
         raise PromotionCodeError(_("Another code counts already: one at a time."))
+    if _was_used(identifier(active), row):
+        raise PromotionCodeError(_("You have used this code before."))
     try:
         given = {"promotion_code": identifier(active)}
         return add_discount(row, given, held=held, intent="promotion code")
@@ -67,3 +77,17 @@ def _known(code: str, row: Subscription) -> list[JSONObject]:
     if not found:
         raise PromotionCodeError(_("There is no such code."))
     return found
+
+
+def _was_used(promotion_id: str, row: Subscription) -> bool:
+    """Whether an invoice of the customer's had the code's discount, at checkout or later; one call
+    for each hundred invoices."""
+    customer_id = str(row.customer.stripe_id)
+    params = {customer_parameter(customer_id): customer_id, "expand": ["data.discounts"]}
+    return any(
+        identifier(discount.get("promotion_code")) == promotion_id
+        for page in pages("/v1/invoices", params, account=row.account)
+        for invoice in page.rows
+        if invoice.get("status") != "void"
+        for discount in objects(invoice.get("discounts"))
+    )

@@ -29,7 +29,7 @@ from .mirror import judge_row
 from .rows import write_rows
 from .stored import Stored, lock_by_key, lock_customers, read_stored
 from .subscription_news import tell_of_change, tell_of_endings
-from .trial_claims import refused_customers
+from .trial_claims import refuse_trials
 
 NO_ROW = -1
 """The revision that a fetch notes while no row is stored."""
@@ -97,7 +97,7 @@ def apply_subscriptions(readings: Sequence[SubscriptionReading], *, cause: Cause
                 )
             )
         lock_named_products(named, account=account)
-        _refuse_trials(applied)
+        refuse_trials([(entry.subscription, before) for entry, before in applied])
         write_rows([entry for entry, _ in applied])
         entries = [entry for entry, _ in applied]
         waiting = _waiting(entries, account=account)
@@ -114,21 +114,6 @@ def _waiting(entries: Sequence[Stored], *, account: str) -> Waiting:
     """What invoices say about those that are past due; no query without any."""
     troubled = [entry.snapshot() for entry in entries if entry.subscription.status == "past_due"]
     return Invoice.objects.waiting(troubled, account=account)
-
-
-def _refuse_trials(applied: Sequence[tuple[Stored, str]]) -> None:
-    """Mark trials that begin with a card or address that had one; no query without a new trial."""
-    begun = [
-        entry.subscription
-        for entry, status_before in applied
-        if entry.subscription.status == "trialing" and status_before != "trialing"
-    ]
-    if not begun:
-        return
-    account = begun[0].account
-    refused = refused_customers({row.customer for row in begun}, account=account)
-    for row in begun:
-        row.is_trial_refused = row.customer_id in refused
 
 
 def recompute_subscriptions(stripe_ids: Iterable[str], *, account: str = "", cause: Cause) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
 from django.conf import settings as django_settings
@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 
-from ..models import Customer, KnownCard, TrialUse
+from ..models import Customer, Invoice, KnownCard, Subscription, TrialUse
 from ..rules.trials import normalised_email
 
 SALT = b"django_stripe_billing.trials"
@@ -38,6 +38,32 @@ def note_card(customer: Customer, fingerprint: str) -> None:
     KnownCard.objects.get_or_create(customer=customer, value=values[0])
 
 
+RAN_BEFORE = frozenset({"active", "past_due", "unpaid"})
+"""Statuses from which nobody comes to a trial but by staff, who give it."""
+
+
+def refuse_trials(applied: Collection[tuple[Subscription, str]]) -> None:
+    """Mark trials that begin with a card or address that had one, until they are paid for.
+
+    `applied` are subscriptions and their statuses before; the caller holds the customers' locks,
+    and saves the rows. No query without a new trial, or a refused one.
+    """
+    begun = [
+        (row, before)
+        for row, before in applied
+        if row.status == "trialing" and (before != "trialing" or row.is_trial_refused)
+    ]
+    if not begun:
+        return
+    rows = [row for row, _ in begun]
+    account = rows[0].account
+    refused = refused_customers({row.customer for row in rows}, account=account)
+    paid = paid_for(rows, account=account) if refused else set()
+    for row, before in begun:
+        is_given = before in RAN_BEFORE or row.stripe_id in paid
+        row.is_trial_refused = row.customer_id in refused and not is_given
+
+
 def refused_customers(customers: Collection[Customer], *, account: str) -> set[int]:
     """Claim all that is known of customers whose trial runs; those whose trial is refused.
 
@@ -57,6 +83,16 @@ def refused_customers(customers: Collection[Customer], *, account: str) -> set[i
         lost_claims = TrialUse.objects.filter(customer__in=lost, refused_at=None)
         lost_claims.exclude(kind=TrialUse.Kind.CARD).update(refused_at=timezone.now())
     return refused | lost
+
+
+def paid_for(subscriptions: Iterable[Subscription], *, account: str) -> set[str]:
+    """The Stripe ids of those that were paid for before: a trial that such a one has was given by
+    staff, and is refused to nobody. One query."""
+    ids = {row.stripe_id for row in subscriptions}
+    paid = Invoice.objects.filter(
+        account=account, subscription_id__in=ids, status="paid", amount_paid__gt=0
+    )
+    return set(paid.values_list("subscription_id", flat=True))
 
 
 def _known_of(customers: Collection[Customer]) -> list[Claim]:

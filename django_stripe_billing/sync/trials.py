@@ -15,7 +15,7 @@ from ..rules.trials import fingerprint_of, normalised_email
 from ..stripe_api import request
 from .door import Cause
 from .subscriptions import recompute_subscriptions
-from .trial_claims import hashes, note_card, refused_customers
+from .trial_claims import hashes, note_card, paid_for, refused_customers
 
 ABANDONED_AFTER = timedelta(days=2)
 """A Checkout Session lives for a day; a subscription that came of it is known a night later."""
@@ -130,7 +130,8 @@ def claim_known(customer: Customer, *, cause: Cause) -> None:
         return
     if customer.pk not in refused_customers([customer], account=customer.account):
         return
-    trials = own.filter(status="trialing", is_trial_refused=False)
+    running = own.filter(status="trialing", is_trial_refused=False)
+    trials = running.exclude(stripe_id__in=paid_for(running, account=customer.account))
     ids = list(trials.values_list("stripe_id", flat=True))
     trials.update(is_trial_refused=True)
     recompute_subscriptions(ids, account=customer.account, cause=cause)

@@ -71,6 +71,91 @@ def test_a_session_older_than_a_day_is_not_asked_for(shop, stripe_sandbox, post)
     assert statuses() == ["expired", "open"]
 
 
+def open_at_stripe(shop):
+    return [row["id"] for row in shop.call("GET", SESSIONS)["data"] if row["status"] == "open"]
+
+
+def made_earlier(**ago):
+    CheckoutSession.objects.update(
+        created_at=CheckoutSession.objects.get().created_at - timedelta(**ago)
+    )
+
+
+def test_a_session_that_was_made_hours_after_its_row_is_not_taken_for_expired(
+    shop, stripe_sandbox, post
+):
+    stripe_sandbox.engine.faults.append(Fault(method="POST", path=SESSIONS, status=0, times=-1))
+    assert post().status_code == 503
+    stripe_sandbox.engine.faults.clear()
+    made_earlier(hours=23)
+    first = id_of(post())
+    made_earlier(hours=2)
+    assert id_of(post()) == first
+    assert open_at_stripe(shop) == [first]
+
+
+def test_a_session_that_lives_on_by_a_clock_behind_ours_is_not_taken_for_expired(
+    shop, stripe_sandbox, post
+):
+    first = id_of(post())
+    made_earlier(hours=24, minutes=10)
+    assert id_of(post()) == first
+    assert open_at_stripe(shop) == [first]
+
+
+class TestTwoHosts:
+    """Two tabs at one moment, under two names of the site: Stripe takes the key for one of them."""
+
+    @pytest.fixture
+    def row(self, shop, stripe_sandbox, post):
+        """The row that both see, which has no session yet."""
+        stripe_sandbox.engine.faults.append(Fault(method="POST", path=SESSIONS, status=0, times=-1))
+        assert post().status_code == 503
+        stripe_sandbox.engine.faults.clear()
+        return CheckoutSession.objects.get()
+
+    def test_only_one_session_may_be_paid(self, shop, row, post, around):
+        """The other tab's session is made when this one has looked for it in vain."""
+        shown = []
+
+        def other_tab(method, path):
+            if not shown and (method, path) == ("POST", SESSIONS):
+                shown.append("under way")
+                shown[:] = [id_of(post(headers={"host": "testserver"}))]
+
+        around(other_tab)
+        assert id_of(post(headers={"host": "other.example"})) == shown[0]
+        assert open_at_stripe(shop) == shown
+
+    def test_an_answer_that_comes_to_a_row_that_was_closed_is_not_shown(
+        self, shop, row, post, around
+    ):
+        """The other tab was refused before this one's session was listed: it has another by now."""
+        shown = []
+
+        def other_tab(method, path):
+            if not shown and (method, path) == ("POST", SESSIONS):
+                shown.append("under way")
+                CheckoutSession.objects.filter(pk=row.pk).update(open_for=None, status="failed")
+                shown[:] = [id_of(post())]
+
+        around(other_tab)
+        assert id_of(post()) == shown[0]
+        assert open_at_stripe(shop) == shown
+        assert statuses() == ["expired", "open"]
+
+
+def test_an_answer_without_an_id_is_none(shop, stripe_sandbox, post, around):
+    def nothing(method, path):
+        if (method, path) == ("POST", SESSIONS):
+            return answer(200, {"Date": "Sun, 06 Nov 1994 08:49:37 GMT"}, {"object": "x"})
+        return None
+
+    around(nothing)
+    assert post().status_code == 503
+    assert statuses() == ["open"]
+
+
 def test_a_session_that_was_paid_unheard_makes_room_for_another_purchase(
     shop, stripe_sandbox, post
 ):
@@ -156,6 +241,28 @@ class TestBinding:
         with pytest.raises(StripeUnavailableError):
             checkout.bind_customer(subscriber)
         assert Customer.objects.get().stripe_id is None
+
+    @pytest.mark.parametrize("refused", [["email"], ["name"], ["email", "name"]])
+    def test_an_address_or_name_that_stripe_refuses_keeps_nobody_from_paying(
+        self, shop, stripe_sandbox, subscriber, monkeypatch, refused
+    ):
+        inner = stripe_sandbox.engine.handle
+
+        def handle(method, path, body, headers):
+            given = [name for name in refused if f"{name}=" in body and path == "/v1/customers"]
+            if not given:
+                return inner(method, path, body, headers)
+            error = {"type": "invalid_request_error", "param": given[0], "message": "Invalid"}
+            return answer(400, {}, {"error": error})
+
+        details = {"email": "n/a", "name": "x" * 300}
+        http = {"HTTP_CLIENT": CallableHTTPClient(handle), "CUSTOMER_DETAILS": lambda _: details}
+        for name, value in http.items():
+            monkeypatch.setitem(settings.STRIPE_BILLING, name, value)
+        bound = checkout.bind_customer(subscriber)
+        [made] = shop.call("GET", "/v1/customers")["data"]
+        assert (bound.stripe_id, bound.subscriber) == (made["id"], subscriber)
+        assert [name for name in details if made[name] is None] == refused
 
     def test_a_customer_of_somebody_else_is_never_taken(
         self, shop, stripe_sandbox, subscriber, other_subscriber, around

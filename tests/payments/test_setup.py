@@ -1,10 +1,14 @@
 """Saving a card without buying anything."""
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 
 from django_stripe_billing.models import CheckoutSession, Customer
 from django_stripe_billing.sandbox import Fault
+from django_stripe_billing.stripe_api import CallableHTTPClient
+
+from ..answers import answer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,6 +90,15 @@ def test_saving_a_card_leaves_an_open_checkout_alone(shop, stripe_sandbox, post,
     stripe_sandbox.deliver()
     assert post("book")["Location"] == url
     assert CheckoutSession.objects.filter(open_for__isnull=False).count() == 1
+
+
+def test_an_answer_without_an_id_is_none(shop, stripe_sandbox, signed_in, subscriber, monkeypatch):
+    shop.bind(subscriber)
+    made = answer(200, {}, {"url": "https://checkout.stripe.com/c/pay/cs_1"})
+    client = CallableHTTPClient(lambda *request: made)
+    monkeypatch.setitem(settings.STRIPE_BILLING, "HTTP_CLIENT", client)
+    for _time in range(2):
+        assert signed_in.post(reverse("stripe_billing:setup")).status_code == 503
 
 
 def test_a_customer_deleted_in_stripe_is_replaced(shop, stripe_sandbox, save, subscriber):

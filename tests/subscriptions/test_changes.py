@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 
 from django_stripe_billing.access import has_feature, limit
+from django_stripe_billing.checkout import start_checkout
 from django_stripe_billing.exceptions import (
     ActionRequiredError,
     CurrencyMismatchError,
@@ -18,9 +19,9 @@ from django_stripe_billing.exceptions import (
     SubscriptionNotFoundError,
     SubscriptionStateError,
 )
-from django_stripe_billing.models import Customer, Subscription
+from django_stripe_billing.models import CheckoutSession, Customer, Subscription
 from django_stripe_billing.reconcile import reconcile
-from django_stripe_billing.sandbox import Fault
+from django_stripe_billing.sandbox import Fault, SandboxError
 from django_stripe_billing.subscriptions import (
     accept_preview,
     apply_promotion_code,
@@ -141,6 +142,52 @@ def test_what_can_not_be_is_one_clear_error_and_no_call(
     calls = stripe_sandbox.engine.requests[asked:]
     looks = [("GET", f"/v1/subscriptions/{row.stripe_id}")]
     assert calls == (looks if error is NothingToChangeError else [])
+
+
+def test_what_another_subscription_is_for_is_not_paid_twice(shop, row, bound, subscriber):
+    starter = shop.subscribe(bound, price=shop.starter_monthly)
+    shop.sandbox.deliver()
+    wish = {"price": "pro_monthly", "subscription": starter["id"]}
+    for act in (preview_change, change_plan):
+        with pytest.raises(NothingToChangeError, match="subscribed to this already"):
+            act(subscriber, **wish)
+    cancel(subscriber, when="now", subscription=row.stripe_id)
+    changed = change_plan(subscriber, **wish)
+    assert changed.items.get().price_id == shop.pro_monthly["id"]
+
+
+@pytest.fixture
+def open_checkout(subscriber, rf):
+    """The address of a checkout of starter, which nobody has paid yet."""
+    return start_checkout(rf.post("/"), subscriber, price="starter_monthly")
+
+
+@pytest.mark.parametrize("when", ["now", "period_end"])
+def test_a_checkout_that_is_open_for_the_new_plan_is_closed(
+    shop, row, subscriber, open_checkout, when
+):
+    """Paid after the change, it would be a second subscription to the same."""
+    change_plan(subscriber, price="starter_monthly", quantity=1, when=when)
+    with pytest.raises(SandboxError, match="no longer open"):
+        shop.sandbox.pay(open_checkout)
+    assert CheckoutSession.objects.get().status == "expired"
+
+
+@pytest.mark.parametrize("status", [500, 0, 403])
+def test_where_stripe_does_not_close_it_the_change_is_made_all_the_same(
+    shop, row, subscriber, open_checkout, status
+):
+    path = f"/v1/checkout/sessions/{CheckoutSession.objects.get().stripe_id}/expire"
+    shop.sandbox.engine.faults.append(Fault(method="POST", path=path, status=status, times=-1))
+    assert change_plan(subscriber, price="starter_monthly", quantity=1).status == "active"
+    assert CheckoutSession.objects.get().status == "open"
+
+
+def test_a_checkout_of_something_else_stays_open(shop, row, subscriber, open_checkout):
+    shop.add_price(shop.pro, 19_000, "pro_dear")
+    shop.sync()
+    change_plan(subscriber, price="pro_dear", quantity=1)
+    assert CheckoutSession.objects.get().status == "open"
 
 
 def test_a_subscription_keeps_its_currency(shop, row, subscriber):

@@ -117,6 +117,19 @@ def test_when_a_code_is_used_up_there_is_room_for_the_next(
     assert held() == [50]
 
 
+def test_a_code_that_is_used_up_is_not_taken_again(row, subscriber, code, renewal):
+    """Or who enters "the first month is free" each month would never pay."""
+    code("FREE", 100, "once")
+    apply_promotion_code(subscriber, "FREE")
+    assert renewal() == 0
+    with pytest.raises(PromotionCodeError, match="before"):
+        apply_promotion_code(subscriber, "free")
+    assert renewal() == 4000
+    code("OTHER", 50, "once")
+    apply_promotion_code(subscriber, "OTHER")
+    assert renewal() == 2000
+
+
 def test_the_same_code_twice_is_the_same_as_once(shop, row, subscriber, code, held):
     """Also one that may be used once altogether, and is used up by the first time."""
     promotion = code("WELCOME", 10, max_redemptions=1)

@@ -183,6 +183,18 @@ def test_coming_back_finds_out_without_a_webhook(shop, stripe_sandbox, ada, visi
     assert not Subscription.objects.get(is_trial_refused=True).entitlements.exists()
 
 
+@pytest.mark.parametrize("status", [403, 500])
+def test_coming_back_works_although_the_cards_cannot_be_read(shop, stripe_sandbox, ada, status):
+    """A key without that permission, or an outage: the nightly job looks at the card."""
+    session = stripe_sandbox.pay(open_checkout(ada))
+    stripe_sandbox.drop()
+    path = f"/v1/customers/{session['customer']}/payment_methods"
+    stripe_sandbox.engine.faults.append(Fault(method="GET", path=path, status=status, times=-1))
+    answer = ada.get(reverse("stripe_billing:checkout_return"), {"session_id": session["id"]})
+    assert (answer.status_code, answer.context["state"]) == (200, "active")
+    assert has_feature(ada.subscriber, "reports")
+
+
 def test_a_card_that_is_added_later_counts(shop, stripe_sandbox, ada, visitor, begin_trial):
     begin_trial(ada)
     eve = visitor("eve")
@@ -207,6 +219,63 @@ def test_a_trial_given_in_the_dashboard_is_left_alone(shop, stripe_sandbox, ada,
     shop.subscribe(customer, trial_period_days=7)
     stripe_sandbox.deliver()
     assert has_feature(other, "reports")
+
+
+class TestGivenTrials:
+    """Who has paid, and is given a free month by staff, does not lose access by it."""
+
+    @pytest.fixture
+    def paying(self, shop, stripe_sandbox, ada, visitor, begin_trial):
+        """Eve, whose trial was refused, and who has paid since."""
+        begin_trial(ada)
+        eve = visitor("eve")
+        eve.subscription = begin_trial(eve)["id"]
+        give(shop, eve, "now")
+        return eve
+
+    def test_it_is_not_refused_for_a_card_that_had_one(self, shop, stripe_sandbox, paying):
+        stripe_sandbox.deliver()
+        give_a_month(shop, paying)
+        stripe_sandbox.deliver()
+        assert Subscription.objects.get(stripe_id=paying.subscription).status == "trialing"
+        assert has_feature(paying.subscriber, "reports")
+
+    def test_it_is_not_refused_although_the_payment_was_told_of_by_the_invoice_alone(
+        self, shop, stripe_sandbox, paying
+    ):
+        stripe_sandbox.drop("customer.subscription.updated")
+        stripe_sandbox.deliver()
+        give_a_month(shop, paying)
+        stripe_sandbox.deliver()
+        assert Subscription.objects.get(stripe_id=paying.subscription).status == "trialing"
+        assert has_feature(paying.subscriber, "reports")
+
+    def test_a_card_that_is_added_then_refuses_nothing(
+        self, shop, stripe_sandbox, ada, visitor, begin_trial
+    ):
+        begin_trial(ada)
+        eve = visitor("eve")
+        eve.subscription = begin_trial(eve, payment_method="pm_card_mastercard")["id"]
+        give(shop, eve, "now")
+        give_a_month(shop, eve)
+        stripe_sandbox.deliver()
+        customer = Customer.objects.get(subscriber=eve.subscriber)
+        shop.call(
+            "POST", "/v1/payment_methods/pm_card_visa/attach", {"customer": customer.stripe_id}
+        )
+        stripe_sandbox.deliver()
+        assert Subscription.objects.get(stripe_id=eve.subscription).status == "trialing"
+        assert has_feature(eve.subscriber, "reports")
+
+
+def give(shop, client, trial_end):
+    wanted = {"trial_end": trial_end, "proration_behavior": "none"}
+    return shop.call("POST", f"/v1/subscriptions/{client.subscription}", wanted)
+
+
+def give_a_month(shop, client):
+    [item] = shop.call("GET", f"/v1/subscriptions/{client.subscription}")["items"]["data"]
+    give(shop, client, item["current_period_end"] + 30 * DAY)
 
 
 def test_reconcile_agrees_with_a_refused_trial(
