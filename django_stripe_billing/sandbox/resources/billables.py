@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import amounts
 from ..periods import period_around
 from ..state import StripeObject
-from . import meters
+from . import meters, prices
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -153,6 +153,8 @@ def pricing(billable: Billable) -> dict[str, Any]:
 
 def line(engine: Engine, billable: Billable, *, invoice_id: str, is_kept: bool) -> StripeObject:
     """An invoice's line."""
+    if is_kept and billable.price is not None:
+        prices.keep(engine, billable.price)
     line_id = engine.state.new_id("il_" if is_kept else "il_tmp_", length=24)
     exact = billable.quantity if billable.usage is None else billable.usage
     if is_kept and billable.usage is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import amounts
 from ..errors import SandboxError
 from ..state import StripeObject
-from . import billables
+from . import billables, prices
 from .billables import Billable
 from .metadata import merged
 
@@ -25,6 +25,8 @@ def add(
     engine: Engine, customer_id: str, billable: Billable, *, invoice_id: str | None = None
 ) -> StripeObject:
     """A new item; without an invoice it waits for the next one."""
+    if billable.price is not None:
+        prices.keep(engine, billable.price)
     entry = engine.state.add(
         {
             "id": engine.state.new_id("ii_", length=24),
@@ -132,6 +134,11 @@ def read(engine: Engine, params: dict[str, Any], *, currency: str) -> Billable:
                 " with `type=one_time`.",
                 param="pricing[price]",
             )
+    elif "price_data" in params:
+        data = {**params["price_data"]}
+        data.setdefault("currency", currency)
+        price = prices.inline(engine, data, at="price_data")
+    if price is not None:
         amount, currency = amounts.of(price, quantity), price["currency"]
     elif "unit_amount_decimal" in params:
         amount = amounts.of({"unit_amount_decimal": params["unit_amount_decimal"]}, quantity)
@@ -139,7 +146,7 @@ def read(engine: Engine, params: dict[str, Any], *, currency: str) -> Billable:
         amount = params["amount"]
     else:
         raise SandboxError(
-            "One of amount, unit_amount_decimal and pricing is required.",
+            "One of amount, unit_amount_decimal, pricing and price_data is required.",
             code="parameter_missing",
             param="amount",
         )

@@ -20,6 +20,7 @@ from . import (
     invoice_items,
     invoice_object,
     metered_lines,
+    prices,
     prorations,
     subscription_items,
 )
@@ -139,6 +140,8 @@ def apply(
         due = invoice_discounts.due(engine, customer, subscription, at=engine.now)
         invoice_discounts.remember(engine, changed, invoice_discounts.lasting(engine, due))
     subscription["items"]["data"] = wanted.items
+    for item in wanted.items:
+        prices.keep(engine, item["price"])
     metered_lines.begin(engine, subscription, wanted.items)
     if wanted.starts_anew:
         subscription["billing_cycle_anchor"] = wanted.items[0]["current_period_start"]

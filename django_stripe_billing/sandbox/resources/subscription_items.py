@@ -59,6 +59,10 @@ def check_taxes(given: dict[str, Any], *, name: str, at: str = "") -> None:
 
 def _price(engine: Engine, given: dict[str, Any], *, at: str) -> StripeObject:
     name = given.get("price") or given.get("plan")
+    if "price_data" in given:
+        if name:
+            raise SandboxError("Pass one of price and price_data.", param=f"{at}[price]")
+        return prices.inline(engine, given["price_data"], at=f"{at}[price_data]")
     if not name:
         raise SandboxError(
             f"Missing required param: {at}[price].",
@@ -141,7 +145,7 @@ def change(
 def _change_one(engine: Engine, item: StripeObject, entry: dict[str, Any], *, at: str) -> bool:
     check(entry, at=at)
     interval_changed = False
-    if entry.get("price") or entry.get("plan"):
+    if entry.keys() & {"price", "plan", "price_data"}:
         price = _price(engine, entry, at=at)
         if price["currency"] != item["price"]["currency"]:
             raise SandboxError(

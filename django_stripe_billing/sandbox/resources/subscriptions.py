@@ -21,6 +21,7 @@ from . import (
     invoices,
     lifecycle,
     payment_methods,
+    prices,
     splits,
     subscription_items,
     subscription_object,
@@ -77,6 +78,8 @@ def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -
     if needs_payment and behavior == "error_if_incomplete" and not is_charged:
         raise payment_methods.refusal(engine, payer)
     state.add(subscription)
+    for item in items:
+        prices.keep(engine, item["price"])
     state.subscriptions_of[customer["id"]].append(subscription["id"])
     customer["currency"] = customer["currency"] or subscription["currency"]
     discounts.set_on_subscription(engine, subscription, params.get("discounts"))
