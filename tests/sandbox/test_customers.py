@@ -1,0 +1,66 @@
+"""What a customer says of itself, and what its invoices take from that."""
+
+import pytest
+
+from django_stripe_billing.sandbox import SandboxError
+
+VAT = [{"name": "VAT", "value": "DE123"}]
+
+
+@pytest.fixture
+def change(shop):
+    def change(**values):
+        return shop.call("POST", f"/v1/customers/{shop.customer['id']}", values)
+
+    return change
+
+
+def test_a_customer_keeps_its_locales_tax_status_and_numbering(shop):
+    customer = shop.call(
+        "POST",
+        "/v1/customers",
+        {
+            "preferred_locales": ["de", "en"],
+            "tax_exempt": "reverse",
+            "invoice_prefix": "ACME1",
+            "next_invoice_sequence": 7,
+        },
+    )
+    assert customer["preferred_locales"] == ["de", "en"]
+    assert customer["tax_exempt"] == "reverse"
+
+    invoice = shop.call("POST", "/v1/invoices", {"customer": customer["id"]})
+    invoice = shop.call("POST", f"/v1/invoices/{invoice['id']}/finalize")
+    assert invoice["number"] == "ACME1-0007"
+
+    customer = shop.call("POST", f"/v1/customers/{customer['id']}", {"tax_exempt": ""})
+    assert customer["tax_exempt"] == "none"
+
+
+def test_invoices_carry_the_customers_footer_and_fields(shop, change):
+    customer = change(invoice_settings={"footer": "Thank you", "custom_fields": VAT})
+    assert customer["invoice_settings"]["default_payment_method"] is not None
+
+    invoice = shop.invoices(shop.subscribe())[0]
+
+    assert (invoice["footer"], invoice["custom_fields"]) == ("Thank you", VAT)
+    cleared = change(invoice_settings={"footer": "", "custom_fields": ""})
+    assert cleared["invoice_settings"]["footer"] is None
+    assert cleared["invoice_settings"]["custom_fields"] is None
+
+
+def test_the_default_payment_method_can_be_unset(change):
+    customer = change(invoice_settings={"default_payment_method": ""})
+
+    assert customer["invoice_settings"]["default_payment_method"] is None
+
+
+def test_an_address_that_is_no_email_is_refused(shop, change):
+    for refused in (
+        lambda: shop.call("POST", "/v1/customers", {"email": "ada"}),
+        lambda: change(email="ada@@example.com"),
+    ):
+        with pytest.raises(SandboxError, match="Invalid email address") as error:
+            refused()
+        assert (error.value.code, error.value.param) == ("email_invalid", "email")
+    assert change(email="")["email"] is None
