@@ -58,6 +58,7 @@ OPERATIONS = {
     "GET /v1/customers/{id}/cash_balance": "CustomerCashBalanceRetrieveParams",
     "DELETE /v1/customers/{id}/discount": "CustomerDeleteDiscountParams",
     "GET /v1/customers/{id}/payment_methods": "CustomerListPaymentMethodsParams",
+    "GET /v1/customers/{id}/payment_methods/{id}": "CustomerRetrievePaymentMethodParams",
     "GET /v1/customers/{id}/sources": "CustomerPaymentSourceListParams",
     "POST /v1/customers/{id}/sources": "CustomerPaymentSourceCreateParams",
     "GET /v1/customers/{id}/sources/{id}": "CustomerPaymentSourceRetrieveParams",

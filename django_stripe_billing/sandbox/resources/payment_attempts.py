@@ -123,6 +123,9 @@ def _succeed(engine: Engine, intent: StripeObject, charge: StripeObject) -> Outc
     intent["last_payment_error"] = None
     if intent["setup_future_usage"]:
         _keep_for_future(engine, intent)
+    method = engine.state.objects[charge["payment_method"]]
+    if method["object"] == "payment_method" and method["customer"] is None:
+        payment_methods.use_up(engine, method)
     if is_manual:
         intent["status"], intent["amount_capturable"] = "requires_capture", intent["amount"]
         engine.emit("payment_intent.amount_capturable_updated", intent)

@@ -41,6 +41,8 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     automatic = params.get("automatic_payment_methods")
     if automatic is None and types is None:
         automatic = {"enabled": True}
+    if automatic is not None:
+        automatic = {"allow_redirects": "always", **automatic}
     intent = engine.state.add(
         {
             "id": intent_id,
