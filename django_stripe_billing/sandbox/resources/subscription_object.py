@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError
 from ..periods import DAY
 from ..state import StripeObject
-from . import payment_methods, splits, subscription_items
+from . import billing_anchors, payment_methods, splits, subscription_items
 from .metadata import merged
 from .upcoming_invoices import period_end
 
@@ -46,10 +46,8 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         payment_methods.attach_to(engine, method, customer_id, param="default_payment_method")
         method_id = method["id"]
     trial_end = _trial_end(engine, params)
-    anchor = params.get("billing_cycle_anchor") or trial_end or now
-    if anchor < now:
-        raise SandboxError("billing_cycle_anchor must be in the future.")
-    subscription_items.start_period(items, start=now, anchor=anchor, end=trial_end or 0)
+    anchor = billing_anchors.anchor_of(engine, params, trial_end=trial_end)
+    began = billing_anchors.begin_items(engine, items, params, anchor=anchor, trial_end=trial_end)
     settings = params.get("trial_settings") or {"end_behavior": {}}
     missing_payer = settings["end_behavior"].get("missing_payment_method", "create_invoice")
     payments = params.get("payment_settings") or {}
@@ -61,7 +59,7 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         "application_fee_percent": params.get("application_fee_percent"),
         "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
         "billing_cycle_anchor": anchor,
-        "billing_cycle_anchor_config": None,
+        "billing_cycle_anchor_config": params.get("billing_cycle_anchor_config"),
         "billing_mode": {"type": mode, "flexible": None},
         "billing_schedules": [],
         "billing_thresholds": None,
@@ -110,7 +108,7 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         "pending_setup_intent": None,
         "pending_update": None,
         "schedule": None,
-        "start_date": now,
+        "start_date": began,
         "status": "trialing" if trial_end else "active",
         "status_details": None,
         "test_clock": None,

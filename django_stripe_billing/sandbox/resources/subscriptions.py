@@ -9,15 +9,9 @@ from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
 from . import (
-    active_entitlements,
-    billables,
-    billing,
     customer_currency,
     discounts,
-    dunning,
-    invoice_discounts,
-    invoice_items,
-    invoice_object,
+    first_invoices,
     invoices,
     lifecycle,
     payment_methods,
@@ -63,7 +57,7 @@ def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -
     behavior = params.get("payment_behavior", "allow_incomplete")
     payer = invoices.payer(engine, subscription)
     is_charged = payer is not None and payment_methods.is_charged(engine, payer)
-    amount_due = _first_amount_due(engine, subscription, params)
+    amount_due = first_invoices.amount_due(engine, subscription, params)
     needs_payment = (
         subscription["collection_method"] == "charge_automatically"
         and amount_due > 0
@@ -83,85 +77,11 @@ def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -
     state.subscriptions_of[customer["id"]].append(subscription["id"])
     customer["currency"] = customer["currency"] or subscription["currency"]
     discounts.set_on_subscription(engine, subscription, params.get("discounts"))
-    _begin(engine, subscription, params, is_scheduled=is_scheduled)
+    first_invoices.bill(engine, subscription, params, is_scheduled=is_scheduled)
     engine.emit("customer.subscription.created", subscription)
     lifecycle.warn_of_trial_end(engine, subscription)
     lifecycle.schedule(engine, subscription)
     return subscription
-
-
-def _is_free(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> bool:
-    """Whether the first period costs nothing: a trial, or an unbilled part until the anchor."""
-    is_late = subscription["billing_cycle_anchor"] > engine.now
-    return subscription["status"] == "trialing" or (
-        is_late and params.get("proration_behavior") == "none"
-    )
-
-
-def _first_amount_due(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int:
-    is_free = _is_free(engine, subscription, params)
-    pending = invoice_items.pending(
-        engine,
-        subscription["customer"],
-        subscription_id=None,
-        currency=subscription["currency"],
-    )
-    content = [
-        *(billables.of_invoice_item(engine, entry) for entry in pending),
-        *_added(engine, subscription, params),
-        *(
-            billables.for_period(engine, subscription, item, is_free=is_free)
-            for item in subscription["items"]["data"]
-        ),
-    ]
-    customer = engine.state.objects[subscription["customer"]]
-    preview = invoice_object.build(
-        engine,
-        customer,
-        content,
-        reason="subscription_create",
-        subscription=subscription,
-        currency=subscription["currency"],
-        is_kept=False,
-        discounts=invoice_discounts.wanted(engine, customer, subscription, params, at=engine.now),
-    )
-    return int(preview["amount_due"])
-
-
-def _begin(
-    engine: Engine, subscription: StripeObject, params: dict[str, Any], *, is_scheduled: bool
-) -> None:
-    """The first invoice, at once: for the first period, or for nothing while a trial runs."""
-    waits = params.get("payment_behavior") == "default_incomplete"
-    invoice = billing.bill(
-        engine,
-        subscription,
-        reason="subscription_create",
-        items=subscription["items"]["data"],
-        extra=_added(engine, subscription, params),
-        is_free=_is_free(engine, subscription, params),
-        is_at_once=not is_scheduled,
-        is_retried=is_scheduled,
-        waits_for_payment=waits,
-    )
-    if (
-        subscription["status"] != "trialing"
-        and subscription["collection_method"] == "charge_automatically"
-        and invoice is not None
-        and invoice["status"] == "open"
-    ):
-        subscription["status"] = "incomplete"
-    dunning.watch(engine, invoice)
-    active_entitlements.take_features(engine, subscription)
-
-
-def _added(
-    engine: Engine, subscription: StripeObject, params: dict[str, Any]
-) -> list[billables.Billable]:
-    return [
-        invoice_items.read(engine, entry, currency=subscription["currency"])
-        for entry in params.get("add_invoice_items") or []
-    ]
 
 
 def _check(engine: Engine, params: dict[str, Any], customer_id: str) -> None:
