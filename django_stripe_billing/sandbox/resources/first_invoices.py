@@ -62,7 +62,11 @@ def amount_due(engine: Engine, subscription: StripeObject, params: dict[str, Any
 def bill(
     engine: Engine, subscription: StripeObject, params: dict[str, Any], *, is_scheduled: bool
 ) -> None:
-    """The first invoice, at once: for the first period, or for nothing while a trial runs."""
+    """The first invoice: for the first period, or for nothing while a trial runs.
+
+    It is charged at once; one that is sent stays a draft for an hour, as do a schedule's.
+    """
+    is_sent = subscription["collection_method"] == "send_invoice"
     waits = params.get("payment_behavior") == "default_incomplete"
     invoice = billing.bill(
         engine,
@@ -71,13 +75,13 @@ def bill(
         items=subscription["items"]["data"],
         extra=_added(engine, subscription, params),
         is_free=_is_free(engine, subscription, params),
-        is_at_once=not is_scheduled,
+        is_at_once=not is_scheduled and not is_sent,
         is_retried=is_scheduled,
         waits_for_payment=waits,
     )
     if (
         subscription["status"] != "trialing"
-        and subscription["collection_method"] == "charge_automatically"
+        and not is_sent
         and invoice is not None
         and invoice["status"] == "open"
     ):
