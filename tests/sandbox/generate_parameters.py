@@ -164,6 +164,7 @@ OPERATIONS = {
     "POST /v1/subscriptions/{id}": "SubscriptionUpdateParams",
     "DELETE /v1/subscriptions/{id}": "SubscriptionCancelParams",
     "DELETE /v1/subscriptions/{id}/discount": "SubscriptionDeleteDiscountParams",
+    "POST /v1/subscriptions/{id}/migrate": "SubscriptionMigrateParams",
     "POST /v1/subscriptions/{id}/pause": "SubscriptionPauseParams",
     "POST /v1/subscriptions/{id}/resume": "SubscriptionResumeParams",
     "POST /v1/test_helpers/customers/{id}/fund_cash_balance": (

@@ -81,13 +81,27 @@ def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> 
         found += metered_lines.of_removed(engine, subscription, new=items, until=engine.now)
     if starts_anew:
         subscription_items.start_period(items, start=engine.now, anchor=engine.now)
+    added = _added(engine, subscription, params)
+    is_invoiced = found or (added and subscription["billing_mode"]["type"] == "classic")
     return Plan(
         items=items,
-        prorations=found,
+        prorations=found + added,
         starts_anew=starts_anew,
         discounts=discounts,
-        invoices_now=starts_anew or (behavior == "always_invoice" and bool(found)),
+        invoices_now=starts_anew or (behavior == "always_invoice" and bool(is_invoiced)),
     )
+
+
+def _added(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> list[Billable]:
+    """`add_invoice_items`: they wait for the subscription's next invoice."""
+    return [
+        invoice_items.read(
+            engine,
+            {**entry, "subscription": subscription["id"]},
+            currency=subscription["currency"],
+        )
+        for entry in params.get("add_invoice_items") or []
+    ]
 
 
 def of_trial_end_now(engine: Engine, wanted: Plan) -> Plan:

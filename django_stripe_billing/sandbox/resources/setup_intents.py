@@ -124,6 +124,9 @@ def attempt(engine: Engine, intent: StripeObject) -> None:
     notes["is_set_up"] = True
     intent["status"] = "succeeded"
     engine.emit("setup_intent.succeeded", intent)
+    then = engine.state.notes[intent["id"]].pop("then", None)
+    if then is not None:
+        then(intent)
 
 
 def authenticate(engine: Engine, intent_id: str, *, succeeds: bool = True) -> StripeObject:

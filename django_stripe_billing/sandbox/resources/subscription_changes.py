@@ -64,7 +64,7 @@ def change(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
     with engine.changing(subscription, UPDATED):
         take(subscription, params, "description", "days_until_due", "collection_method")
         _take_details(engine, subscription, params)
-        if "items" in params or wanted.starts_anew:
+        if params.keys() & {"items", "add_invoice_items"} or wanted.starts_anew:
             waits = behavior == "default_incomplete"
             plan_changes.apply(engine, subscription, wanted, waits_for_payment=waits)
         schedule = engine.state.objects.get(subscription["schedule"] or "")

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 
-def _trial_end(engine: Engine, params: dict[str, Any]) -> int | None:
+def _trial_end(engine: Engine, params: dict[str, Any], items: list[StripeObject]) -> int | None:
     if "trial_period_days" in params:
         if params["trial_period_days"] < 1:
             raise SandboxError("Invalid integer", param="trial_period_days")
         return engine.now + int(params["trial_period_days"]) * DAY
+    if params.get("trial_from_plan"):
+        days = max(item["price"]["recurring"]["trial_period_days"] or 0 for item in items)
+        return engine.now + days * DAY if days else None
     trial_end = params.get("trial_end")
     if trial_end in {None, "now", ""}:
         return None
@@ -45,13 +48,13 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         )
         payment_methods.attach_to(engine, method, customer_id, param="default_payment_method")
         method_id = method["id"]
-    trial_end = _trial_end(engine, params)
+    trial_end = _trial_end(engine, params, items)
     anchor = billing_anchors.anchor_of(engine, params, trial_end=trial_end)
     began = billing_anchors.begin_items(engine, items, params, anchor=anchor, trial_end=trial_end)
     settings = params.get("trial_settings") or {"end_behavior": {}}
     missing_payer = settings["end_behavior"].get("missing_payment_method", "create_invoice")
     payments = params.get("payment_settings") or {}
-    mode = (params.get("billing_mode") or {}).get("type", "flexible")
+    mode = params.get("billing_mode") or {"type": "flexible"}
     subscription: StripeObject = {
         "id": subscription_id,
         "object": "subscription",
@@ -60,7 +63,7 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
         "billing_cycle_anchor": anchor,
         "billing_cycle_anchor_config": params.get("billing_cycle_anchor_config"),
-        "billing_mode": {"type": mode, "flexible": None},
+        "billing_mode": {"type": mode["type"], "flexible": mode.get("flexible")},
         "billing_schedules": [],
         "billing_thresholds": None,
         "cancel_at": None,

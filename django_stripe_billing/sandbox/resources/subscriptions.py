@@ -15,6 +15,7 @@ from . import (
     invoices,
     lifecycle,
     payment_methods,
+    pending_setup_intents,
     prices,
     splits,
     subscription_items,
@@ -33,13 +34,20 @@ MOST_PER_CUSTOMER = 500
 
 
 def create(call: Call) -> StripeObject:
-    return add(call.engine, call.params)
+    return add(call.engine, call.params, sets_up=True)
 
 
-def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -> StripeObject:
+def add(
+    engine: Engine,
+    params: dict[str, Any],
+    *,
+    is_scheduled: bool = False,
+    sets_up: bool = False,
+) -> StripeObject:
     """A new subscription, billed at once unless it begins with a trial.
 
     `is_scheduled`: a schedule starts it, so that its first invoice is a draft for an hour.
+    `sets_up`: without a payment now, a setup intent asks for what later ones need.
 
     Raises SandboxError, with nothing created, for bad parameters and where the first payment
     must succeed and does not.
@@ -78,6 +86,8 @@ def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -
     customer["currency"] = customer["currency"] or subscription["currency"]
     discounts.set_on_subscription(engine, subscription, params.get("discounts"))
     first_invoices.bill(engine, subscription, params, is_scheduled=is_scheduled)
+    if sets_up and amount_due <= 0:
+        pending_setup_intents.offer(engine, subscription, payer=payer)
     engine.emit("customer.subscription.created", subscription)
     lifecycle.warn_of_trial_end(engine, subscription)
     lifecycle.schedule(engine, subscription)
@@ -95,6 +105,12 @@ def _check(engine: Engine, params: dict[str, Any], customer_id: str) -> None:
         )
     subscription_items.check_taxes(params, name="default_tax_rates")
     splits.check(engine, params)
+    if params.get("payment_behavior") == "pending_if_incomplete":
+        raise SandboxError(
+            "`pending_if_incomplete` is only used with updates and cannot be passed when creating a"
+            " subscription.",
+            param="payment_behavior",
+        )
     if "trial_period_days" in params and "trial_end" in params:
         raise SandboxError("You may only specify one of trial_end and trial_period_days.")
     if params.get("collection_method") == "send_invoice" and params.get("days_until_due") is None:
