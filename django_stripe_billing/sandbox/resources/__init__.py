@@ -28,6 +28,7 @@ from . import (
     payment_pages,
     portal_configurations,
     portal_sessions,
+    price_tiers,
     prices,
     product_features,
     products,
@@ -98,5 +99,6 @@ INCLUDE = {
     ("customer", "subscriptions"): subscriptions.of_customer,
     ("invoice", "confirmation_secret"): invoice_payments.confirmation_secret,
     ("invoice", "payments"): invoice_payments.of_invoice,
+    ("price", "tiers"): price_tiers.of_price,
 }
 """Fields that an object shows only when they are expanded."""

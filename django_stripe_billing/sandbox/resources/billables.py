@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import amounts
 from ..periods import period_around
 from ..state import StripeObject
-from . import meters, prices
+from . import meters, price_tiers, prices
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -52,7 +52,7 @@ def for_period(
         return for_usage(engine, subscription, item, until=item["current_period_start"])
     price, start, end = item["price"], item["current_period_start"], item["current_period_end"]
     whole = whole_period(subscription, item, at=start)
-    amount = amounts.of(price, item["quantity"])
+    amount = price_tiers.cost(engine, price, item["quantity"])
     if end < whole[1] or start > whole[0]:
         amount = amounts.part(amount, seconds=end - start, whole=whole[1] - whole[0])
     return Billable(
@@ -84,7 +84,7 @@ def for_usage(
     usage = meters.metered_quantity(engine, subscription["customer"], price, since, until)
     is_first = since == until
     return Billable(
-        amount=amounts.of(price, usage),
+        amount=price_tiers.cost(engine, price, usage),
         currency=price["currency"],
         description=named(engine, {**item, "quantity": None}),
         start=start if is_first else since,

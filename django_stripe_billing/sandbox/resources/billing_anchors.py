@@ -14,7 +14,7 @@ from .. import amounts
 from ..errors import SandboxError
 from ..periods import period_around
 from ..state import StripeObject
-from . import billables, subscription_items
+from . import billables, price_tiers, subscription_items
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _elapsed_of(engine: Engine, subscription: StripeObject, item: StripeObject) 
     at, until = subscription["start_date"], item["current_period_start"]
     while at < until:
         start, end = _period(item, anchor=subscription["billing_cycle_anchor"], at=at)
-        amount = amounts.of(item["price"], item["quantity"])
+        amount = price_tiers.cost(engine, item["price"], item["quantity"])
         found.append(
             Billable(
                 amount=amounts.part(amount, seconds=min(end, until) - at, whole=end - start),

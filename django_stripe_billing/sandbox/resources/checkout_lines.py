@@ -8,7 +8,7 @@ from ..discounts import Line, discount_amounts
 from ..errors import SandboxError
 from ..routes import Call
 from ..state import StripeObject
-from . import discounts, prices, subscription_items
+from . import discounts, price_tiers, prices, subscription_items
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -184,7 +184,7 @@ def compute(engine: Engine, session: StripeObject) -> None:
     notes = engine.state.notes[session["id"]]
     lines: list[StripeObject] = notes["lines"]
     for line in lines:
-        line["amount_subtotal"] = _due_today(line, notes["params"])
+        line["amount_subtotal"] = _due_today(engine, line, notes["params"])
     found = notes.get("discount")
     taken = [0] * len(lines)
     if found is not None:
@@ -199,12 +199,12 @@ def compute(engine: Engine, session: StripeObject) -> None:
     session["total_details"]["amount_discount"] = sum(taken)
 
 
-def _due_today(line: StripeObject, params: dict[str, Any]) -> int:
+def _due_today(engine: Engine, line: StripeObject, params: dict[str, Any]) -> int:
     data = params.get("subscription_data") or {}
     is_trial = "trial_period_days" in data or "trial_end" in data
     if is_trial and line["price"]["type"] == "recurring":
         return 0
-    return int((line["price"]["unit_amount"] or 0) * (line["quantity"] or 0))
+    return price_tiers.cost(engine, line["price"], line["quantity"])
 
 
 def set_discount(engine: Engine, session: StripeObject, given: dict[str, Any]) -> None:

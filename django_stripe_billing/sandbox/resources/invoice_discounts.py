@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import amounts
 from ..discounts import Coupon, Line, discount_amounts
 from ..state import StripeObject
-from . import discounts
+from . import discounts, price_tiers
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -128,7 +127,10 @@ def net_amounts(
 ) -> dict[str, int]:
     """What whole periods of these items cost after discounts, by the item's id."""
     lines = [
-        Line(amount=amounts.of(item["price"], item["quantity"]), product=item["price"]["product"])
+        Line(
+            amount=price_tiers.cost(engine, item["price"], item["quantity"]),
+            product=item["price"]["product"],
+        )
         for item in items
     ]
     table = discount_amounts(lines, [_coupon(engine, discount) for discount in found])

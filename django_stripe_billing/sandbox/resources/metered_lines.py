@@ -10,9 +10,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from .. import amounts
 from ..state import StripeObject
-from . import billables, meters
+from . import billables, meters, price_tiers
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -75,5 +74,5 @@ def count_again(engine: Engine, invoice: StripeObject) -> None:
         price = engine.state.objects[line["pricing"]["price_details"]["price"]]
         start, end = line["period"]["start"], line["period"]["end"]
         usage: Decimal = meters.metered_quantity(engine, invoice["customer"], price, start, end)
-        line["amount"] = line["subtotal"] = amounts.of(price, usage)
+        line["amount"] = line["subtotal"] = price_tiers.cost(engine, price, usage)
         line["quantity"], line["quantity_decimal"] = int(usage), format(usage, "f")

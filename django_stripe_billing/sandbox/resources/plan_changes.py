@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import amounts
 from ..errors import SandboxError
 from ..state import StripeObject
 from . import (
@@ -20,6 +19,7 @@ from . import (
     invoice_items,
     invoice_object,
     metered_lines,
+    price_tiers,
     prices,
     prorations,
     subscription_items,
@@ -60,7 +60,7 @@ def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> 
     )
     is_billed = subscription["status"] in prorations.BILLED
     restarts = (params.get("billing_cycle_anchor") or {}).get("type") == "now"
-    was_free, is_free = _is_free(old), _is_free(items)
+    was_free, is_free = _is_free(engine, old), _is_free(engine, items)
     starts_anew = is_billed and (restarts or interval_changed or (was_free and not is_free))
     customer = engine.state.objects[subscription["customer"]]
     discounts = invoice_discounts.wanted(engine, customer, subscription, params, at=engine.now)
@@ -111,9 +111,10 @@ def of_trial_end_now(engine: Engine, wanted: Plan) -> Plan:
     return Plan(items=items, prorations=[], starts_anew=True, discounts=[], invoices_now=True)
 
 
-def _is_free(items: list[StripeObject]) -> bool:
+def _is_free(engine: Engine, items: list[StripeObject]) -> bool:
     return not any(
-        billables.is_metered(item) or amounts.of(item["price"], item["quantity"]) for item in items
+        billables.is_metered(item) or price_tiers.cost(engine, item["price"], item["quantity"])
+        for item in items
     )
 
 

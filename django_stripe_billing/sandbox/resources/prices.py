@@ -9,7 +9,7 @@ from ..errors import SandboxError
 from ..lists import created_in, equal, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import products
+from . import price_tiers, products
 from .metadata import merged, take
 
 if TYPE_CHECKING:
@@ -86,9 +86,13 @@ def _check_meter(call: Call, recurring: dict[str, Any]) -> None:
 
 def _build(engine: Engine, product_id: str, params: dict[str, Any]) -> StripeObject:
     recurring = params.get("recurring")
+    tiers = price_tiers.read(params)
     amount, decimal = _amount(params)
+    price_id = engine.state.new_id("price_", length=24)
+    if tiers is not None:
+        engine.state.notes[price_id]["tiers"] = tiers
     return {
-        "id": engine.state.new_id("price_", length=24),
+        "id": price_id,
         "object": "price",
         "active": params.get("active", True),
         "billing_scheme": params.get("billing_scheme", "per_unit"),
