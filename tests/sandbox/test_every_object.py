@@ -87,6 +87,8 @@ def engine():
     call("POST", f"/v1/subscriptions/{paused['id']}/resume", {})
     gone = call("POST", "/v1/customers", {"email": "gone@example.com"})
     call("DELETE", f"/v1/customers/{gone['id']}")
+    tax_id = {"type": "eu_vat", "value": "DE123456789"}
+    call("POST", f"/v1/customers/{shop.customer['id']}/tax_ids", tax_id)
     lone = call("POST", "/v1/products", {"name": "Lone"})
     call("DELETE", f"/v1/products/{lone['id']}")
     call("POST", f"/v1/entitlements/features/{shop.feature['id']}", {"active": False})

@@ -41,6 +41,7 @@ from . import (
     subscription_migration,
     subscription_schedules,
     subscriptions,
+    tax_ids,
     test_clocks,
     webhook_endpoints,
 )
@@ -82,6 +83,7 @@ _MODULES = (
     subscription_migration,
     subscription_schedules,
     subscriptions,
+    tax_ids,
     test_clocks,
     webhook_endpoints,
 )
@@ -97,6 +99,7 @@ INCLUDE = {
     ("checkout.session", "line_items"): checkout_sessions.included_line_items,
     ("coupon", "applies_to"): coupons.applies_to,
     ("customer", "subscriptions"): subscriptions.of_customer,
+    ("customer", "tax_ids"): tax_ids.of_customer,
     ("invoice", "confirmation_secret"): invoice_payments.confirmation_secret,
     ("invoice", "payments"): invoice_payments.of_invoice,
     ("price", "tiers"): price_tiers.of_price,

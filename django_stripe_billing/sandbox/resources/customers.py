@@ -16,6 +16,7 @@ from . import (
     payment_methods,
     sources,
     subscriptions,
+    tax_ids,
     test_clocks,
 )
 from .metadata import merged, take
@@ -96,6 +97,8 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     _take_invoice_settings(engine, customer, params, just_attached=attached)
     _take_balance(engine, customer, params)
     engine.emit("customer.created", customer)
+    for given in params.get("tax_id_data") or []:
+        tax_ids.add(engine, customer_id, given)
     return customer
 
 

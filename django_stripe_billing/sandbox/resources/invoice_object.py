@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..state import StripeObject
-from . import billables, invoice_discounts
+from . import billables, invoice_discounts, tax_ids
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def build(
         "customer_phone": customer["phone"],
         "customer_shipping": customer["shipping"],
         "customer_tax_exempt": customer["tax_exempt"],
-        "customer_tax_ids": [],
+        "customer_tax_ids": tax_ids.for_invoice(engine, customer),
         "default_payment_method": None,
         "default_source": None,
         "default_tax_rates": [],
