@@ -28,6 +28,7 @@ from . import (
     payment_pages,
     portal_configurations,
     portal_sessions,
+    price_currencies,
     price_tiers,
     prices,
     product_features,
@@ -102,6 +103,7 @@ INCLUDE = {
     ("customer", "tax_ids"): tax_ids.of_customer,
     ("invoice", "confirmation_secret"): invoice_payments.confirmation_secret,
     ("invoice", "payments"): invoice_payments.of_invoice,
+    ("price", "currency_options"): price_currencies.shown,
     ("price", "tiers"): price_tiers.of_price,
 }
 """Fields that an object shows only when they are expanded."""

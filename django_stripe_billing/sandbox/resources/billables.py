@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import amounts
 from ..periods import period_around
 from ..state import StripeObject
-from . import meters, price_tiers, prices
+from . import meters, price_currencies, price_tiers, prices
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -50,7 +50,8 @@ def for_period(
     """
     if is_metered(item):
         return for_usage(engine, subscription, item, until=item["current_period_start"])
-    price, start, end = item["price"], item["current_period_start"], item["current_period_end"]
+    price = price_currencies.of(engine, item["price"], subscription["currency"])
+    start, end = item["current_period_start"], item["current_period_end"]
     whole = whole_period(subscription, item, at=start)
     amount = price_tiers.cost(engine, price, item["quantity"])
     if end < whole[1] or start > whole[0]:
@@ -77,7 +78,7 @@ def for_usage(
     engine: Engine, subscription: StripeObject, item: StripeObject, *, until: int
 ) -> Billable:
     """What was used of a metered item and not billed yet, until a moment."""
-    price = item["price"]
+    price = price_currencies.of(engine, item["price"], subscription["currency"])
     start: int = item["current_period_start"]
     billed = engine.state.notes.get(item["id"], {}).get("billed_until", {})
     since = min(billed.get(price["id"], start), until)
@@ -127,7 +128,7 @@ def of_invoice_item(engine: Engine, entry: StripeObject) -> Billable:
         start=entry["period"]["start"],
         end=entry["period"]["end"],
         quantity=entry["quantity"],
-        price=engine.state.objects[price_id] if price_id else None,
+        price=_in(engine, price_id, entry["currency"]) if price_id else None,
         subscription=details.get("subscription"),
         subscription_item=details.get("subscription_item"),
         is_proration=entry["proration"],
@@ -135,6 +136,10 @@ def of_invoice_item(engine: Engine, entry: StripeObject) -> Billable:
         is_discountable=entry["discountable"],
         metadata=dict(entry["metadata"]),
     )
+
+
+def _in(engine: Engine, price_id: str, currency: str) -> StripeObject:
+    return price_currencies.of(engine, engine.state.objects[price_id], currency)
 
 
 def pricing(billable: Billable) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from .. import amounts
 from ..errors import SandboxError
 from ..periods import period_around
 from ..state import StripeObject
-from . import billables, price_tiers, subscription_items
+from . import billables, price_currencies, price_tiers, subscription_items
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -91,16 +91,17 @@ def _elapsed_of(engine: Engine, subscription: StripeObject, item: StripeObject) 
     at, until = subscription["start_date"], item["current_period_start"]
     while at < until:
         start, end = _period(item, anchor=subscription["billing_cycle_anchor"], at=at)
-        amount = price_tiers.cost(engine, item["price"], item["quantity"])
+        price = price_currencies.of(engine, item["price"], subscription["currency"])
+        amount = price_tiers.cost(engine, price, item["quantity"])
         found.append(
             Billable(
                 amount=amounts.part(amount, seconds=min(end, until) - at, whole=end - start),
-                currency=item["price"]["currency"],
+                currency=price["currency"],
                 description=billables.named(engine, item),
                 start=at,
                 end=min(end, until),
                 quantity=item["quantity"],
-                price=item["price"],
+                price=price,
                 subscription=subscription["id"],
                 subscription_item=item["id"],
             )

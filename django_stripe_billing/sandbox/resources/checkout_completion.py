@@ -152,6 +152,7 @@ def _subscribe(engine: Engine, session: StripeObject, method: StripeObject | Non
     params: dict[str, Any] = {name: data[name] for name in PASSED_ON if name in data}
     params |= {
         "customer": customer_id,
+        "currency": session["currency"],
         "items": [_entry(line) for line in recurring],
         "payment_behavior": "error_if_incomplete",
     }

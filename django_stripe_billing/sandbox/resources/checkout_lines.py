@@ -8,7 +8,7 @@ from ..discounts import Line, discount_amounts
 from ..errors import SandboxError
 from ..routes import Call
 from ..state import StripeObject
-from . import discounts, price_tiers, prices, subscription_items
+from . import discounts, price_currencies, price_tiers, prices, subscription_items
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -31,6 +31,11 @@ def read(call: Call, mode: str) -> list[StripeObject]:
     data = call.params.get("subscription_data") or {}
     subscription_items.check_taxes(data, name="default_tax_rates", at="subscription_data")
     lines = [_line(call, entry, at=f"line_items[{n}]") for n, entry in enumerate(given)]
+    asked = call.params.get("currency")
+    for index, line in enumerate(lines if asked else []):
+        line["currency"] = asked.lower()
+        at = f"line_items[{index}][price]"
+        price_currencies.of(call.engine, line["price"], line["currency"], param=at)
     recurs = any(line["price"]["type"] == "recurring" for line in lines)
     if recurs is not (mode == "subscription"):
         raise SandboxError(
@@ -204,7 +209,8 @@ def _due_today(engine: Engine, line: StripeObject, params: dict[str, Any]) -> in
     is_trial = "trial_period_days" in data or "trial_end" in data
     if is_trial and line["price"]["type"] == "recurring":
         return 0
-    return price_tiers.cost(engine, line["price"], line["quantity"])
+    price = price_currencies.of(engine, line["price"], line["currency"])
+    return price_tiers.cost(engine, price, line["quantity"])
 
 
 def set_discount(engine: Engine, session: StripeObject, given: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from ..errors import SandboxError, missing
 from ..periods import add_intervals
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import coupons, price_tiers, promotion_codes
+from . import coupons, price_currencies, price_tiers, promotion_codes
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -175,7 +175,14 @@ def read_for_subscription(
         given,
         customer_id=subscription["customer"],
         currency=subscription["currency"],
-        amount=sum(price_tiers.cost(engine, item["price"], item["quantity"]) for item in items),
+        amount=sum(
+            price_tiers.cost(
+                engine,
+                price_currencies.of(engine, item["price"], subscription["currency"]),
+                item["quantity"],
+            )
+            for item in items
+        ),
         held=[*subscription["discounts"], *_of_customer(engine, subscription)],
     )
 

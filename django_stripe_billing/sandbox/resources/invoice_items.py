@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import amounts
 from ..errors import SandboxError
 from ..state import StripeObject
-from . import billables, price_tiers, prices
+from . import billables, price_currencies, price_tiers, prices
 from .billables import Billable
 from .metadata import merged
 
@@ -139,6 +139,8 @@ def read(engine: Engine, params: dict[str, Any], *, currency: str) -> Billable:
         data.setdefault("currency", currency)
         price = prices.inline(engine, data, at="price_data")
     if price is not None:
+        if price_currencies.is_in(engine, price, currency):
+            price = price_currencies.of(engine, price, currency)
         amount, currency = price_tiers.cost(engine, price, quantity), price["currency"]
     elif "unit_amount_decimal" in params:
         amount = amounts.of({"unit_amount_decimal": params["unit_amount_decimal"]}, quantity)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ..state import StripeObject
-from . import billables, meters, price_tiers
+from . import billables, meters, price_currencies, price_tiers
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def count_again(engine: Engine, invoice: StripeObject) -> None:
         if not engine.state.notes.get(line["id"], {}).get("is_usage"):
             continue
         price = engine.state.objects[line["pricing"]["price_details"]["price"]]
+        price = price_currencies.of(engine, price, invoice["currency"])
         start, end = line["period"]["start"], line["period"]["end"]
         usage: Decimal = meters.metered_quantity(engine, invoice["customer"], price, start, end)
         line["amount"] = line["subtotal"] = price_tiers.cost(engine, price, usage)

@@ -57,8 +57,14 @@ def _tier(entry: dict[str, Any], *, at: str) -> StripeObject:
 
 def of_price(engine: Engine, price: StripeObject) -> list[StripeObject] | None:
     """What a price shows as `tiers` when that is expanded."""
-    found: list[StripeObject] | None = engine.state.notes[price["id"]].get("tiers")
+    held = engine.state.notes[price["id"]].get("tiers", {})
+    found: list[StripeObject] | None = held.get(price["currency"])
     return found
+
+
+def keep(engine: Engine, price_id: str, currency: str, tiers: list[StripeObject]) -> None:
+    """Remember a price's tiers in a currency."""
+    engine.state.notes[price_id].setdefault("tiers", {})[currency] = tiers
 
 
 def cost(engine: Engine, price: StripeObject, quantity: int | Decimal | None) -> int:

@@ -9,7 +9,7 @@ from ..errors import SandboxError
 from ..lists import created_in, equal, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import price_tiers, products
+from . import price_currencies, price_tiers, products
 from .metadata import merged, take
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def _build(engine: Engine, product_id: str, params: dict[str, Any]) -> StripeObj
     amount, decimal = _amount(params)
     price_id = engine.state.new_id("price_", length=24)
     if tiers is not None:
-        engine.state.notes[price_id]["tiers"] = tiers
+        price_tiers.keep(engine, price_id, params["currency"].lower(), tiers)
+    _keep_options(engine, price_id, params)
     return {
         "id": price_id,
         "object": "price",
@@ -120,6 +121,26 @@ def _build(engine: Engine, product_id: str, params: dict[str, Any]) -> StripeObj
         "unit_amount": amount,
         "unit_amount_decimal": decimal,
     }
+
+
+def _keep_options(engine: Engine, price_id: str, params: dict[str, Any]) -> None:
+    """What the price is in other currencies. Raises SandboxError."""
+    options = {}
+    for currency, given in (params.get("currency_options") or {}).items():
+        wanted = {**params, **given, "currency": currency}
+        if "unit_amount" in given:
+            wanted.pop("unit_amount_decimal", None)
+        tiers = price_tiers.read(wanted)
+        if tiers is not None:
+            price_tiers.keep(engine, price_id, currency, tiers)
+        amount, decimal = _amount(wanted)
+        options[currency] = {
+            "custom_unit_amount": None,
+            "tax_behavior": wanted.get("tax_behavior", "unspecified"),
+            "unit_amount": amount,
+            "unit_amount_decimal": decimal,
+        }
+    price_currencies.keep(engine, price_id, options)
 
 
 def _amount(params: dict[str, Any]) -> tuple[int | None, str | None]:
@@ -166,6 +187,15 @@ def update(call: Call) -> StripeObject:
         wanted = call.params.get("lookup_key")
         if wanted and wanted != price["lookup_key"]:
             _claim_lookup_key(call, {**price, "lookup_key": wanted}, call.params)
+        _keep_options(
+            call.engine,
+            price["id"],
+            {
+                "billing_scheme": price["billing_scheme"],
+                "tiers_mode": price["tiers_mode"],
+                "currency_options": call.params.get("currency_options"),
+            },
+        )
         take(price, call.params, "active", "lookup_key", "nickname", "tax_behavior")
     return price
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError, missing
 from ..periods import period_around
 from ..state import StripeObject
-from . import prices
+from . import price_currencies, prices
 from .metadata import merged
 
 if TYPE_CHECKING:
@@ -114,12 +114,9 @@ def change(
                 raise SandboxError(
                     "Cannot add multiple subscription items with the same price.", param=at
                 )
-            if added["price"]["currency"] != subscription["currency"]:
-                raise SandboxError(
-                    "The price specified must have the currency of the subscription"
-                    f" ({subscription['currency']}).",
-                    param=f"{at}[price]",
-                )
+            price_currencies.of(
+                engine, added["price"], subscription["currency"], param=f"{at}[price]"
+            )
             start_period(
                 [added],
                 start=engine.now,
@@ -134,7 +131,8 @@ def change(
         if entry.get("deleted"):
             items.remove(item)
             continue
-        interval_changed |= _change_one(engine, item, entry, at=at)
+        currency = subscription["currency"]
+        interval_changed |= _change_one(engine, item, entry, currency=currency, at=at)
     if not items:
         raise SandboxError("A subscription must have at least one active item.", param="items")
     if len(items) > MOST:
@@ -142,17 +140,14 @@ def change(
     return interval_changed
 
 
-def _change_one(engine: Engine, item: StripeObject, entry: dict[str, Any], *, at: str) -> bool:
+def _change_one(
+    engine: Engine, item: StripeObject, entry: dict[str, Any], *, currency: str, at: str
+) -> bool:
     check(entry, at=at)
     interval_changed = False
     if entry.keys() & {"price", "plan", "price_data"}:
         price = _price(engine, entry, at=at)
-        if price["currency"] != item["price"]["currency"]:
-            raise SandboxError(
-                "The price specified must have the currency of the subscription"
-                f" ({item['price']['currency']}).",
-                param=f"{at}[price]",
-            )
+        price_currencies.of(engine, price, currency, param=f"{at}[price]")
         old = item["price"]["recurring"]
         new = price["recurring"]
         interval_changed = (old["interval"], old["interval_count"]) != (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError
 from ..periods import DAY
 from ..state import StripeObject
-from . import billing_anchors, payment_methods, splits, subscription_items
+from . import billing_anchors, payment_methods, price_currencies, splits, subscription_items
 from .metadata import merged
 from .upcoming_invoices import period_end
 
@@ -41,6 +41,15 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         )
         for index, entry in enumerate(params["items"])
     ]
+    currency = price_currencies.chosen(
+        engine,
+        [item["price"] for item in items],
+        asked=params.get("currency"),
+        customer=engine.state.objects[customer_id]["currency"],
+    )
+    for index, item in enumerate(items):
+        param = f"items[{index}][price]"
+        price_currencies.of(engine, item["price"], currency, param=param)
     method_id = None
     if params.get("default_payment_method"):
         method = payment_methods.resolve(
@@ -72,7 +81,7 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         "cancellation_details": {"comment": None, "feedback": None, "reason": None},
         "collection_method": params.get("collection_method", "charge_automatically"),
         "created": now,
-        "currency": items[0]["price"]["currency"],
+        "currency": currency,
         "customer": customer_id,
         "customer_account": None,
         "days_until_due": params.get("days_until_due"),

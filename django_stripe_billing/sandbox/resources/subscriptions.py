@@ -59,8 +59,6 @@ def add(
     items = subscription["items"]["data"]
     if len({item["price"]["id"] for item in items}) < len(items):
         raise SandboxError("Cannot add multiple subscription items with the same price.")
-    if len({item["price"]["currency"] for item in items}) > 1:
-        raise SandboxError("All prices of a subscription have one currency.", param="items")
     customer_currency.check(engine, customer["id"], subscription["currency"])
     behavior = params.get("payment_behavior", "allow_incomplete")
     payer = invoices.payer(engine, subscription)
