@@ -174,6 +174,10 @@ OPERATIONS = {
     "POST /v1/test_helpers/customers/{id}/fund_cash_balance": (
         "test_helpers.CustomerFundCashBalanceParams"
     ),
+    "GET /v1/tax_rates": "TaxRateListParams",
+    "POST /v1/tax_rates": "TaxRateCreateParams",
+    "GET /v1/tax_rates/{id}": "TaxRateRetrieveParams",
+    "POST /v1/tax_rates/{id}": "TaxRateUpdateParams",
     "GET /v1/webhook_endpoints": "WebhookEndpointListParams",
     "POST /v1/webhook_endpoints": "WebhookEndpointCreateParams",
     "GET /v1/webhook_endpoints/{id}": "WebhookEndpointRetrieveParams",

@@ -43,6 +43,7 @@ from . import (
     subscription_schedules,
     subscriptions,
     tax_ids,
+    tax_rates,
     test_clocks,
     webhook_endpoints,
 )
@@ -85,6 +86,7 @@ _MODULES = (
     subscription_schedules,
     subscriptions,
     tax_ids,
+    tax_rates,
     test_clocks,
     webhook_endpoints,
 )

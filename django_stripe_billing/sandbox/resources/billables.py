@@ -38,6 +38,8 @@ class Billable:
     is_discountable: bool = True
     usage: Decimal | None = None
     """What was used, for a metered price."""
+    tax_rates: tuple[str, ...] = ()
+    """Ids of its own rates; without, those of the invoice hold."""
     metadata: dict[str, str] = field(default_factory=dict)
 
 
@@ -66,8 +68,13 @@ def for_period(
         price=price,
         subscription=subscription["id"],
         subscription_item=item["id"],
+        tax_rates=rates_of(item),
         metadata=dict(item["metadata"]),
     )
+
+
+def rates_of(item: StripeObject) -> tuple[str, ...]:
+    return tuple(rate["id"] for rate in item["tax_rates"])
 
 
 def is_metered(item: StripeObject) -> bool:
@@ -94,6 +101,7 @@ def for_usage(
         price=price,
         subscription=subscription["id"],
         subscription_item=item["id"],
+        tax_rates=rates_of(item),
         usage=None if is_first else usage,
         metadata=dict(item["metadata"]),
     )
@@ -134,6 +142,7 @@ def of_invoice_item(engine: Engine, entry: StripeObject) -> Billable:
         is_proration=entry["proration"],
         invoice_item=entry["id"],
         is_discountable=entry["discountable"],
+        tax_rates=rates_of(entry),
         metadata=dict(entry["metadata"]),
     )
 
@@ -162,6 +171,8 @@ def line(engine: Engine, billable: Billable, *, invoice_id: str, is_kept: bool) 
         prices.keep(engine, billable.price)
     line_id = engine.state.new_id("il_" if is_kept else "il_tmp_", length=24)
     exact = billable.quantity if billable.usage is None else billable.usage
+    if billable.tax_rates:
+        engine.state.notes[line_id]["tax_rates"] = billable.tax_rates
     if is_kept and billable.usage is not None:
         engine.state.notes[line_id]["is_usage"] = True
     return {

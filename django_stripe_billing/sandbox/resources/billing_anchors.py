@@ -104,6 +104,7 @@ def _elapsed_of(engine: Engine, subscription: StripeObject, item: StripeObject) 
                 price=price,
                 subscription=subscription["id"],
                 subscription_item=item["id"],
+                tax_rates=billables.rates_of(item),
             )
         )
         at = end

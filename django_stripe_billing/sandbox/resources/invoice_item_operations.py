@@ -41,7 +41,7 @@ def create(call: Call) -> StripeObject:
         content = [billables.of_invoice_item(engine, entry)]
         invoice_object.add_lines(engine, invoice, content)
         invoice_discounts.apply_again(engine, invoice)
-        invoice_object.add_up(invoice, balance=customer["balance"])
+        invoice_object.add_up(call.engine, invoice, balance=customer["balance"])
     return entry
 
 
@@ -70,7 +70,7 @@ def _replace_line(call: Call, entry: StripeObject, content: list[Billable]) -> N
         ]
         invoice_object.add_lines(call.engine, invoice, content)
         invoice_discounts.apply_again(call.engine, invoice)
-        invoice_object.add_up(invoice, balance=customer["balance"])
+        invoice_object.add_up(call.engine, invoice, balance=customer["balance"])
 
 
 def update(call: Call) -> StripeObject:

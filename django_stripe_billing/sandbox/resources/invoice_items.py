@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import amounts
 from ..errors import SandboxError
 from ..state import StripeObject
-from . import billables, price_currencies, price_tiers, prices
+from . import billables, price_currencies, price_tiers, prices, tax_rates
 from .billables import Billable
 from .metadata import merged
 
@@ -49,7 +49,7 @@ def add(
             "proration": billable.is_proration,
             "quantity": billable.quantity,
             "quantity_decimal": None if billable.quantity is None else str(billable.quantity),
-            "tax_rates": [],
+            "tax_rates": tax_rates.named(engine, billable.tax_rates, param="tax_rates"),
             "test_clock": None,
         }
     )
@@ -161,6 +161,10 @@ def read(engine: Engine, params: dict[str, Any], *, currency: str) -> Billable:
         quantity=quantity,
         price=price,
         subscription=params.get("subscription"),
+        tax_rates=tuple(
+            rate["id"]
+            for rate in tax_rates.named(engine, params.get("tax_rates"), param="tax_rates")
+        ),
         is_discountable=params.get("discountable", amount >= 0),
         metadata=merged({}, params.get("metadata", {})),
     )

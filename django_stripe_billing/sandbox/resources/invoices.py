@@ -78,7 +78,7 @@ def finalize(engine: Engine, invoice: StripeObject, *, paid_by: StripeObject | N
     with engine.changing(invoice, UPDATED):
         metered_lines.count_again(engine, invoice)
         invoice_discounts.apply_again(engine, invoice)
-        invoice_object.add_up(invoice, balance=0 if paid_by else customer["balance"])
+        invoice_object.add_up(engine, invoice, balance=0 if paid_by else customer["balance"])
         if paid_by is None:
             customer_balances.apply_to_invoice(engine, invoice)
         invoice["status"] = "open"

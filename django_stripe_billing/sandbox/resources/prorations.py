@@ -107,6 +107,7 @@ def _part(
             price=price_currencies.of(engine, item["price"], subscription["currency"]),
             subscription=subscription["id"],
             subscription_item=item["id"],
+            tax_rates=billables.rates_of(item),
             is_proration=True,
             is_discountable=False,
         )

@@ -19,6 +19,7 @@ from . import (
     prorations,
     splits,
     subscription_items,
+    tax_rates,
 )
 from .metadata import take
 from .subscription_endings import TERMINAL, UPDATED
@@ -99,7 +100,6 @@ def _check(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
             f" `{subscription['schedule']}`, and updating any cancelation behavior directly is not"
             " allowed. Please update the schedule instead."
         )
-    subscription_items.check_taxes(params, name="default_tax_rates")
     splits.check(engine, {**{name: subscription[name] for name in splits.NAMES}, **params})
     trial_end = params.get("trial_end")
     if isinstance(trial_end, int) and trial_end <= engine.now:
@@ -138,6 +138,9 @@ def _is_payable(
 def _take_details(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
     if "discounts" in params:
         discounts.set_on_subscription(engine, subscription, params["discounts"])
+    if "default_tax_rates" in params:
+        name = "default_tax_rates"
+        subscription[name] = tax_rates.named(engine, params[name], param=name)
     given = params.get("cancellation_details") or {}
     subscription["cancellation_details"].update(
         {key: value or None for key, value in given.items()}

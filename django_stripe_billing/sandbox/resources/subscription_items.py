@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError, missing
 from ..periods import period_around
 from ..state import StripeObject
-from . import price_currencies, prices
+from . import price_currencies, prices, tax_rates
 from .metadata import merged
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def build(engine: Engine, given: dict[str, Any], *, subscription_id: str, at: st
         "price": price,
         "quantity": _quantity(price, given, at=at),
         "subscription": subscription_id,
-        "tax_rates": [],
+        "tax_rates": tax_rates.named(engine, given.get("tax_rates"), param=f"{at}[tax_rates]"),
     }
 
 
@@ -48,11 +48,10 @@ def check(given: dict[str, Any], *, at: str) -> None:
             "The sandbox discounts subscriptions as a whole, and not single items.",
             param=f"{at}[discounts]",
         )
-    check_taxes(given, name="tax_rates", at=at)
 
 
 def check_taxes(given: dict[str, Any], *, name: str, at: str = "") -> None:
-    """There are no tax rates in the sandbox. Raises SandboxError."""
+    """Schedules and checkouts have no tax rates in the sandbox. Raises SandboxError."""
     for rate in given.get(name) or []:
         raise missing("tax rate", rate, param=f"{at}[{name}]" if at else name, status=400)
 
@@ -158,6 +157,9 @@ def _change_one(
         item["quantity"] = _quantity(price, entry, at=at)
     elif "quantity" in entry:
         item["quantity"] = _quantity(item["price"], entry, at=at)
+    if "tax_rates" in entry:
+        param = f"{at}[tax_rates]"
+        item["tax_rates"] = tax_rates.named(engine, entry["tax_rates"], param=param)
     if "metadata" in entry:
         item["metadata"] = merged(item["metadata"], entry["metadata"])
     return interval_changed

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError
 from ..periods import DAY
 from ..state import StripeObject
-from . import billing_anchors, payment_methods, price_currencies, splits, subscription_items
+from . import (
+    billing_anchors,
+    payment_methods,
+    price_currencies,
+    splits,
+    subscription_items,
+    tax_rates,
+)
 from .metadata import merged
 from .upcoming_invoices import period_end
 
@@ -87,7 +94,9 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         "days_until_due": params.get("days_until_due"),
         "default_payment_method": method_id,
         "default_source": None,
-        "default_tax_rates": [],
+        "default_tax_rates": tax_rates.named(
+            engine, params.get("default_tax_rates"), param="default_tax_rates"
+        ),
         "description": params.get("description"),
         "discounts": [],
         "ended_at": None,

@@ -101,7 +101,6 @@ def _check(engine: Engine, params: dict[str, Any], customer_id: str) -> None:
         raise SandboxError(
             f"A subscription has at most {subscription_items.MOST} items.", param="items"
         )
-    subscription_items.check_taxes(params, name="default_tax_rates")
     splits.check(engine, params)
     if params.get("payment_behavior") == "pending_if_incomplete":
         raise SandboxError(
