@@ -102,3 +102,33 @@ def test_an_invoice_and_its_items_have_rates(shop, rate):
 def test_a_rate_that_does_not_exist_is_refused(shop):
     with pytest.raises(SandboxError, match="No such tax rate"):
         shop.subscribe(default_tax_rates=["txr_none"])
+
+
+def test_a_checkout_of_a_subscription_is_taxed_as_its_invoices_are(shop, rate):
+    low, high = rate(5)["id"], rate(20)["id"]
+    own = [{"price": shop.price["id"], "quantity": 1, "tax_rates": [low]}]
+    for values, total in (
+        ({"subscription_data": {"default_tax_rates": [high]}}, 2400),
+        ({"line_items": own}, 2100),
+    ):
+        session = shop.checkout(**values)
+        assert (session["amount_subtotal"], session["amount_total"]) == (2000, total)
+        assert session["total_details"]["amount_tax"] == total - 2000
+
+        done = shop.engine.complete_checkout(session["id"])
+
+        invoice = shop.call("GET", f"/v1/invoices/{done['invoice']}")
+        assert (invoice["total"], invoice["status"]) == (total, "paid")
+
+
+def test_a_checkout_of_a_single_payment_is_taxed_too(shop, rate):
+    data = {"product": shop.product["id"], "currency": "usd", "unit_amount": 1000}
+    line = {"price_data": data, "quantity": 1, "tax_rates": [rate(25, inclusive=True)["id"]]}
+
+    session = shop.checkout(mode="payment", line_items=[line], invoice_creation={"enabled": True})
+    done = shop.engine.complete_checkout(session["id"])
+
+    assert (done["amount_total"], done["total_details"]["amount_tax"]) == (1000, 200)
+    assert sums(shop.call("GET", f"/v1/invoices/{done['invoice']}")) == (1000, [200], 1000, 800)
+    with pytest.raises(SandboxError, match="No such tax rate"):
+        shop.checkout(mode="payment", line_items=[{**line, "tax_rates": ["txr_none"]}])

@@ -51,7 +51,7 @@ def check(given: dict[str, Any], *, at: str) -> None:
 
 
 def check_taxes(given: dict[str, Any], *, name: str, at: str = "") -> None:
-    """Schedules and checkouts have no tax rates in the sandbox. Raises SandboxError."""
+    """Schedules have no tax rates in the sandbox. Raises SandboxError."""
     for rate in given.get(name) or []:
         raise missing("tax rate", rate, param=f"{at}[{name}]" if at else name, status=400)
 

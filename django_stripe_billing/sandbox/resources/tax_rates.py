@@ -5,7 +5,7 @@ Rates of a line come first, then those of its invoice. The customer's own exempt
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +88,16 @@ def of_line(engine: Engine, invoice: StripeObject, line: StripeObject) -> list[S
     own = engine.state.notes.get(line["id"], {}).get("tax_rates", ())
     rates = [engine.state.objects[one] for one in own] or invoice["default_tax_rates"]
     off = sum(entry["amount"] for entry in line["discount_amounts"])
-    base = Decimal(line["amount"] - off)
-    included = 100 + sum(Decimal(str(rate["percentage"])) for rate in rates if rate["inclusive"])
     exemption = EXEMPTIONS.get(invoice["customer_tax_exempt"])
+    return of_amount(line["amount"] - off, rates, exemption=exemption)
+
+
+def of_amount(
+    amount: int, rates: Sequence[StripeObject], *, exemption: str | None
+) -> list[StripeObject]:
+    """What these rates take from an amount; `exemption` is the reason for which it is nothing."""
+    base = Decimal(amount)
+    included = 100 + sum(Decimal(str(rate["percentage"])) for rate in rates if rate["inclusive"])
     found = []
     for rate in rates:
         whole = included if rate["inclusive"] else 100
