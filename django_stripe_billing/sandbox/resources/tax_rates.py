@@ -33,7 +33,8 @@ EXEMPTIONS = {"exempt": "customer_exempt", "reverse": "reverse_charge"}
 
 def create(call: Call) -> StripeObject:
     engine, params = call.engine, call.params
-    if not 0 <= params["percentage"] <= 100:
+    percentage = params["percentage"]
+    if not 0 <= percentage <= 100:
         raise SandboxError("percentage is between 0 and 100.", param="percentage")
     rate = engine.state.add(
         {
@@ -46,7 +47,7 @@ def create(call: Call) -> StripeObject:
             "jurisdiction_level": None,
             "livemode": False,
             "metadata": merged({}, params.get("metadata", {})),
-            "percentage": params["percentage"],
+            "percentage": int(percentage) if percentage == int(percentage) else percentage,
             "rate_type": "percentage",
             **dict.fromkeys(FIELDS),
             "active": True,
