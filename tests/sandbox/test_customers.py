@@ -64,3 +64,33 @@ def test_an_address_that_is_no_email_is_refused(shop, change):
             refused()
         assert (error.value.code, error.value.param) == ("email_invalid", "email")
     assert change(email="")["email"] is None
+
+
+def is_delinquent(shop):
+    return shop.call("GET", f"/v1/customers/{shop.customer['id']}")["delinquent"]
+
+
+def test_a_customer_is_delinquent_from_a_failed_renewal_until_it_is_paid(shop):
+    subscription = shop.subscribe()
+    shop.use_card("pm_card_chargeCustomerFail")
+    assert not is_delinquent(shop)
+
+    shop.advance(31 * 86_400)
+
+    assert is_delinquent(shop)
+    told = [event for event in shop.engine.events if event["type"] == "customer.updated"][-1]
+    assert told["data"]["previous_attributes"] == {"delinquent": False}
+    invoice = shop.read(subscription)["latest_invoice"]
+    shop.call("POST", f"/v1/invoices/{invoice}/pay", {"payment_method": "pm_card_visa"})
+    assert not is_delinquent(shop)
+
+
+def test_a_customer_is_delinquent_from_an_invoice_that_is_overdue_until_it_is_forgiven(shop):
+    subscription = shop.subscribe(collection_method="send_invoice", days_until_due=1)
+
+    shop.advance(2 * 86_400)
+
+    assert is_delinquent(shop)
+    invoice = shop.read(subscription)["latest_invoice"]
+    shop.call("POST", f"/v1/invoices/{invoice}/mark_uncollectible")
+    assert not is_delinquent(shop)
