@@ -48,7 +48,7 @@ class Outcome:
         error.details = {"payment_intent": self.intent}
         if self.charge is not None:
             error.details["charge"] = self.charge["id"]
-            error.details["payment_method"] = {"id": self.charge["payment_method"]}
+            error.details["payment_method"] = self.intent["last_payment_error"]["payment_method"]
         return error
 
 
