@@ -32,7 +32,7 @@ def read(call: Call, mode: str) -> list[StripeObject]:
     name = "default_tax_rates"
     tax_rates.named(call.engine, data.get(name), param=f"subscription_data[{name}]")
     lines = [_line(call, entry, at=f"line_items[{n}]") for n, entry in enumerate(given)]
-    asked = call.params.get("currency")
+    asked: str = call.params.get("currency") or ""
     for index, line in enumerate(lines if asked else []):
         line["currency"] = asked.lower()
         at = f"line_items[{index}][price]"

@@ -118,7 +118,8 @@ def _amount(held: StripeObject | None, entry: dict[str, Any], *, at: str) -> int
         unit = entry.get("unit_amount_decimal", entry.get("unit_amount"))
         amount = amounts.of({"unit_amount_decimal": unit}, entry.get("quantity", 1))
     elif held is not None:
-        share = Decimal(entry.get("quantity", held["quantity"] or 1)) / (held["quantity"] or 1)
+        quantity: int = held["quantity"] or 1
+        share = Decimal(entry.get("quantity") or quantity) / quantity
         amount = int(held["amount"] * share)
     else:
         raise SandboxError(
