@@ -88,7 +88,7 @@ def _build(engine: Engine, product_id: str, params: dict[str, Any]) -> StripeObj
     recurring = params.get("recurring")
     tiers = price_tiers.read(params)
     amount, decimal = _amount(params)
-    price_id = engine.state.new_id("price_", length=24)
+    price_id = params.get("id") or engine.state.new_id("price_", length=24)
     if tiers is not None:
         price_tiers.keep(engine, price_id, params["currency"].lower(), tiers)
     _keep_options(engine, price_id, params)

@@ -158,6 +158,9 @@ def _take_details(engine: Engine, subscription: StripeObject, params: dict[str, 
     if payments.get("save_default_payment_method"):
         name = "save_default_payment_method"
         subscription["payment_settings"][name] = payments[name]
+    for name in ("payment_method_options", "payment_method_types"):
+        if name in payments:
+            subscription["payment_settings"][name] = payments[name] or None
     splits.take(subscription, params)
     if "trial_settings" in params:
         subscription["trial_settings"] = params["trial_settings"]

@@ -121,8 +121,8 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         "on_behalf_of": params.get("on_behalf_of"),
         "pause_collection": None,
         "payment_settings": {
-            "payment_method_options": None,
-            "payment_method_types": None,
+            "payment_method_options": payments.get("payment_method_options") or None,
+            "payment_method_types": payments.get("payment_method_types") or None,
             "save_default_payment_method": payments.get("save_default_payment_method") or "off",
         },
         "pending_invoice_item_interval": None,
