@@ -17,6 +17,12 @@ from stripe._request_options import RequestOptions
 TARGET = Path(__file__).parents[2] / "django_stripe_billing" / "sandbox" / "parameters.json"
 
 OPERATIONS = {
+    "GET /v1/application_fees": "ApplicationFeeListParams",
+    "GET /v1/balance": "BalanceRetrieveParams",
+    "GET /v1/payouts": "PayoutListParams",
+    "GET /v1/reviews": "ReviewListParams",
+    "GET /v1/topups": "TopupListParams",
+    "GET /v1/transfers": "TransferListParams",
     "GET /v1/balance_transactions": "BalanceTransactionListParams",
     "GET /v1/balance_transactions/{id}": "BalanceTransactionRetrieveParams",
     "POST /v1/billing/meter_event_adjustments": "billing.MeterEventAdjustmentCreateParams",

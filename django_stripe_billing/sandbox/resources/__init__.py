@@ -6,6 +6,7 @@ from ..routes import routes
 from . import (
     account,
     active_entitlements,
+    balance,
     balance_transactions,
     bank_transfers,
     charges,
@@ -53,6 +54,7 @@ from . import (
 _MODULES = (
     account,
     active_entitlements,
+    balance,
     balance_transactions,
     bank_transfers,
     charges,
