@@ -132,3 +132,13 @@ def test_a_one_time_item_of_an_update_stands_in_the_next_invoice(shop):
     )
 
     assert shop.invoices(subscription)[0]["total"] == 2300
+
+
+@pytest.mark.parametrize("path", ["/v1/subscriptions", "/v1/invoices", "/v1/invoiceitems"])
+def test_somebody_has_to_pay(shop, path):
+    items = {"items": [{"price": shop.price["id"]}]} if path == "/v1/subscriptions" else {}
+
+    with pytest.raises(SandboxError) as refused:
+        shop.call("POST", path, items)
+
+    assert (refused.value.code, refused.value.param) == ("parameter_missing", "customer")

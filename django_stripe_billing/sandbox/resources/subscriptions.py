@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SandboxError
+from ..errors import SandboxError, missing_parameter
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
@@ -53,7 +53,9 @@ def add(
     must succeed and does not.
     """
     state = engine.state
-    customer = state.get("customer", params.get("customer", ""), param="customer", status=400)
+    if not params.get("customer"):
+        raise missing_parameter("customer")
+    customer = state.get("customer", params["customer"], param="customer", status=400)
     _check(engine, params, customer["id"])
     subscription = subscription_object.build(engine, params, customer["id"])
     items = subscription["items"]["data"]
