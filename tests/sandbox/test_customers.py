@@ -63,6 +63,7 @@ def test_an_address_that_is_no_email_is_refused(shop, change):
         with pytest.raises(SandboxError, match="Invalid email address") as error:
             refused()
         assert (error.value.code, error.value.param) == ("email_invalid", "email")
+    assert change(email=" ada@example.com ")["email"] == " ada@example.com "
     assert change(email="")["email"] is None
 
 

@@ -133,7 +133,7 @@ def _take_invoice_settings(
 
 def _check_email(params: dict[str, Any]) -> None:
     email = params.get("email")
-    if email and not _EMAIL.fullmatch(email):
+    if email and not _EMAIL.fullmatch(email.strip()):
         raise SandboxError(f"Invalid email address: {email}", code="email_invalid", param="email")
 
 
