@@ -83,6 +83,34 @@ def _declined(number: str, decline: str) -> Card:
     return Card(number=number, decline=decline, attaches=False)
 
 
+_COUNTRIES = {
+    "at": "4000000400000008",
+    "au": "4000000360000006",
+    "be": "4000000560000004",
+    "br": "4000000760000002",
+    "ca": "4000001240000000",
+    "ch": "4000007560000009",
+    "de": "4000002760000016",
+    "dk": "4000002080000001",
+    "es": "4000007240000007",
+    "fi": "4000002460000001",
+    "fr": "4000002500000003",
+    "gb": "4000008260000000",
+    "ie": "4000003720000005",
+    "in": "4000003560000008",
+    "it": "4000003800000008",
+    "jp": "4000003920000003",
+    "mx": "4000004840008001",
+    "nl": "4000005280000002",
+    "no": "4000005780000007",
+    "nz": "4000005540000008",
+    "pl": "4000006160000005",
+    "pt": "4000006200000007",
+    "se": "4000007520000008",
+    "sg": "4000007020000003",
+}
+"""Cards that pay, by the country of their bank."""
+
 _DECLINED = {
     "chargeDeclined": _declined("4000000000000002", "generic_decline"),
     "chargeDeclinedInsufficientFunds": _declined("4000000000009995", "insufficient_funds"),
@@ -98,6 +126,10 @@ _DECLINED = {
 CARDS = {
     "visa": Card(number="4242424242424242"),
     "us": Card(number="4242424242424242"),
+    **{
+        country: Card(number=number, country=country.upper())
+        for country, number in _COUNTRIES.items()
+    },
     "visa_debit": Card(number="4000056655665556", funding="debit"),
     "mastercard": Card(number="5555555555554444", brand="mastercard"),
     "mastercard_debit": Card(number="5200828282828210", brand="mastercard", funding="debit"),
@@ -108,9 +140,13 @@ CARDS = {
     "jcb": Card(number="3566002020360505", brand="jcb"),
     "unionpay": Card(number="6200000000000005", brand="unionpay"),
     "bypassPending": Card(number="4000000000000077"),
+    "riskLevelElevated": Card(number="4000000000009235"),
     "chargeCustomerFail": Card(number="4000000000000341", decline="generic_decline"),
     "threeDSecure2Required": Card(number="4000000000003220", authentication=ALWAYS),
     "threeDSecureRequired": Card(number="4000000000003063", authentication=ALWAYS),
+    "threeDSecureRequiredChargeDeclined": Card(
+        number="4000008400001629", authentication=ALWAYS, decline="generic_decline"
+    ),
     "threeDSecureOptional": Card(number="4000000000003055"),
     "authenticationRequired": Card(number="4000002760003184", authentication=ALWAYS),
     "authenticationRequiredOnSetup": Card(number="4000002500003155", authentication=UNLESS_SET_UP),
@@ -124,6 +160,7 @@ CARDS = {
     "createDisputeInquiry": Card(number="4000000000001976", dispute="general", is_inquiry=True),
     "pendingRefund": Card(number="4000000000007726", refund="pending"),
     "refundFail": Card(number="4000000000005126", refund="failed"),
+    "radarBlock": _DECLINED["chargeDeclinedFraudulent"],
     **_DECLINED,
     **{f"visa_{name}": card for name, card in _DECLINED.items()},
 }

@@ -67,6 +67,11 @@ def missing(kind: str, value: str, *, param: str = "id", status: int = 404) -> S
     )
 
 
+def missing_parameter(name: str) -> SandboxError:
+    """A request can't do without this parameter."""
+    return SandboxError(f"Missing required param: {name}.", code="parameter_missing", param=name)
+
+
 def declined(decline_code: str = "generic_decline") -> SandboxError:
     """The card was declined."""
     code, message = DECLINES[decline_code]

@@ -1,7 +1,7 @@
 """Which parameters an operation takes, and of which type: `parameters.json` holds stripe-python's.
 
-A client that sends no Stripe-Version (the command line tool) is read tolerantly: what the schema
-knows is converted, the rest passes as it came.
+A client that names an older Stripe-Version, or none (the command line tool), is read tolerantly:
+what the schema knows is converted, the rest passes as it came.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from .errors import InvalidParameterError
+from .older_versions import as_endive
 
 Schema = dict[str, Any]
 
@@ -45,7 +46,7 @@ def read(operation: str, given: dict[str, Any], *, is_tolerant: bool) -> dict[st
     if fields is None:
         return given
     if is_tolerant:
-        given = _as_endive(operation, given)
+        given = as_endive(operation, given)
     elif "payment_method_types" in given and operation in NO_LONGER_TAKE_TYPES:
         raise InvalidParameterError(
             "The parameter payment_method_types is no longer supported.",
@@ -53,14 +54,6 @@ def read(operation: str, given: dict[str, Any], *, is_tolerant: bool) -> dict[st
             param="payment_method_types",
         )
     return _Reader(is_tolerant=is_tolerant).fields(fields, given, at="")
-
-
-def _as_endive(operation: str, given: dict[str, Any]) -> dict[str, Any]:
-    """What older API versions, which the command line tool speaks, call otherwise."""
-    if operation == "POST /v1/promotion_codes" and "coupon" in given:
-        promotion = {"type": "coupon", "coupon": given["coupon"]}
-        return {**given, "promotion": promotion}
-    return given
 
 
 class _Reader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import re
@@ -16,6 +17,7 @@ from .errors import InvalidParameterError, SandboxError
 from .expand import expand
 from .faults import Fault
 from .idempotency import Keys
+from .older_versions import is_older
 from .resources import INCLUDE, ROUTES, test_clocks
 from .routes import Call, match
 from .state import StripeObject
@@ -38,6 +40,19 @@ class Response:
 
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+def _key_of(authorization: str) -> str:
+    """The API key, as a bearer's or as the user of basic authentication, as `curl -u` sends it."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[0]
+    except ValueError:
+        return ""
 
 
 class Requests:
@@ -112,7 +127,7 @@ class Requests:
         if found is None:
             raise InvalidParameterError(f"Unrecognized request URL ({method}: {path}).", status=404)
         route, ids = found
-        is_tolerant = "stripe-version" not in headers
+        is_tolerant = is_older(headers)
         given = form.decode(body if method == "POST" else query)
         params = parameters.read(route.name, given, is_tolerant=is_tolerant)
         paths = params.pop("expand", None) or []
@@ -123,8 +138,7 @@ class Requests:
         return answer
 
     def _authorise(self, headers: Mapping[str, str]) -> None:
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not _KEY.fullmatch(key.strip()):
+        if not _KEY.fullmatch(_key_of(headers.get("authorization", ""))):
             raise InvalidParameterError(
                 "Invalid API Key provided: the sandbox takes sk_test_ and rk_test_ keys.",
                 status=401,

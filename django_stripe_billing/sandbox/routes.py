@@ -20,7 +20,7 @@ class Call:
     """The ids in the path."""
     params: dict[str, Any]
     is_tolerant: bool
-    """The client named no API version: the command line tool."""
+    """The client named an older API version, or none: the command line tool."""
 
 
 Operation = Callable[[Call], dict[str, Any]]

@@ -309,3 +309,41 @@ def test_a_checkout_without_invoice_creation_makes_none(shop, book):
     with pytest.raises(SandboxError) as refusal:
         shop.checkout(invoice_creation={"enabled": True})
     assert refusal.value.param == "invoice_creation"
+
+
+def test_a_session_says_what_its_page_is_to_ask(shop, book):
+    name = {"key": "name", "label": {"type": "custom", "custom": "Name"}, "type": "text"}
+    size = {
+        "key": "size",
+        "label": {"type": "custom", "custom": "Size"},
+        "type": "dropdown",
+        "dropdown": {"options": [{"label": "Small", "value": "s"}]},
+        "optional": True,
+    }
+
+    session = buy(
+        shop,
+        book,
+        custom_fields=[{**name, "text": {"maximum_length": 9}}, size],
+        custom_text={"submit": {"message": "Thanks"}},
+        phone_number_collection={"enabled": True},
+        consent_collection={"terms_of_service": "required"},
+        after_expiration={"recovery": {"enabled": True}},
+    )
+
+    first, second = session["custom_fields"]
+    assert first["text"] == {
+        "default_value": None,
+        "maximum_length": 9,
+        "minimum_length": None,
+        "value": None,
+    }
+    assert (second["dropdown"]["options"][0]["value"], second["optional"]) == ("s", True)
+    assert session["custom_text"]["submit"] == {"message": "Thanks"}
+    assert session["phone_number_collection"] == {"enabled": True}
+    assert session["consent_collection"]["terms_of_service"] == "required"
+    assert session["after_expiration"]["recovery"]["enabled"] is True
+    with pytest.raises(SandboxError, match="at most 3"):
+        buy(shop, book, custom_fields=[name] * 4)
+    with pytest.raises(SandboxError, match="options"):
+        buy(shop, book, custom_fields=[{**name, "type": "dropdown"}])

@@ -1,5 +1,7 @@
 """The engine as stripe-python sees it."""
 
+import base64
+
 import pytest
 import stripe
 
@@ -78,6 +80,85 @@ def test_a_client_without_a_version_is_read_tolerantly(engine):
     body = "name=x&images[]=a&shiny=yes"
     assert engine.handle("POST", "/v1/products", body, HEADERS).status == 200
     assert engine.handle("POST", "/v1/products", body, STRICT).status == 400
+
+
+OLDER = {"Stripe-Version": "2025-07-30.basil"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "shown"),
+    [
+        ("/v1/subscriptions/{sub}", "billing_cycle_anchor=now", {"status": "active"}),
+        ("/v1/subscriptions/{sub}", "coupon={coupon}", {"status": "active"}),
+        (
+            "/v1/subscriptions",
+            "customer={customer}&items[0][price]={price}&coupon={coupon}",
+            {"status": "active"},
+        ),
+        (
+            "/v1/invoices/create_preview",
+            "subscription={sub}&subscription_details[billing_cycle_anchor]=unchanged",
+            {"status": "draft"},
+        ),
+        (
+            "/v1/invoiceitems",
+            "customer={customer}&unit_amount=20&quantity=2&currency=usd",
+            {"amount": 40},
+        ),
+        ("/v1/promotion_codes", "coupon={coupon}&code=TEN", {"code": "TEN"}),
+        (
+            "/v1/checkout/sessions",
+            "mode=setup&currency=usd&ui_mode=embedded&return_url=https://example.com/",
+            {"ui_mode": "embedded_page"},
+        ),
+        (
+            "/v1/checkout/sessions",
+            "mode=setup&currency=usd&payment_method_types[]=card&success_url=https://example.com/",
+            {"ui_mode": "hosted_page"},
+        ),
+        (
+            "/v1/payment_intents",
+            "amount=500&currency=usd&payment_method_types[]=card",
+            {"payment_method_types": ["card"]},
+        ),
+    ],
+)
+def test_a_client_of_an_older_version_is_understood(shop, path, body, shown):
+    coupon = shop.call("POST", "/v1/coupons", {"percent_off": 10, "duration": "once"})
+    names = {
+        "sub": shop.subscribe()["id"],
+        "customer": shop.customer["id"],
+        "price": shop.price["id"],
+        "coupon": coupon["id"],
+    }
+    path, body = path.format(**names), body.format(**names)
+
+    answer = shop.engine.handle("POST", path, body, HEADERS | OLDER)
+
+    assert answer.status == 200, answer.json()
+    assert {name: answer.json()[name] for name in shown} == shown
+    assert shop.engine.handle("POST", path, body, STRICT).status == 400
+
+
+def test_a_coupon_of_an_older_client_is_redeemed(shop):
+    coupon = shop.call("POST", "/v1/coupons", {"percent_off": 10, "duration": "forever"})
+    path = f"/v1/subscriptions/{shop.subscribe()['id']}"
+
+    for body, number in ((f"coupon={coupon['id']}", 1), ("coupon=", 0)):
+        answer = shop.engine.handle("POST", path, body, HEADERS | OLDER).json()
+        assert len(answer["discounts"]) == number
+
+
+@pytest.mark.parametrize(
+    ("key", "status"),
+    [("sk_test_123456:", 200), ("sk_test_123456", 200), ("pk_test_123456:", 401), ("", 401)],
+)
+def test_the_key_may_be_the_user_of_basic_authentication(engine, key, status):
+    encoded = base64.b64encode(key.encode()).decode()
+    headers = {"Authorization": f"Basic {encoded}"}
+
+    assert engine.handle("GET", "/v1/customers", "", headers).status == status
+    assert engine.handle("GET", "/v1/customers", "", {"Authorization": "Basic ?"}).status == 401
 
 
 @pytest.mark.parametrize("body", ["name=x&images[0]=a&images[1]=b", "name=x&images[]=a&images[]=b"])

@@ -87,6 +87,14 @@ def engine():
     call("POST", f"/v1/subscriptions/{paused['id']}/resume", {})
     gone = call("POST", "/v1/customers", {"email": "gone@example.com"})
     call("DELETE", f"/v1/customers/{gone['id']}")
+    line = {"type": "custom_line_item", "description": "Sorry", "unit_amount": 100, "quantity": 1}
+    credited = {"invoice": subscription["latest_invoice"], "lines": [line], "refund_amount": 100}
+    call("POST", "/v1/credit_notes", credited)
+    rate = {"display_name": "VAT", "percentage": 10, "inclusive": False}
+    taxed = call("POST", "/v1/tax_rates", rate)
+    shop.subscribe(default_tax_rates=[taxed["id"]])
+    tax_id = {"type": "eu_vat", "value": "DE123456789"}
+    call("POST", f"/v1/customers/{shop.customer['id']}/tax_ids", tax_id)
     lone = call("POST", "/v1/products", {"name": "Lone"})
     call("DELETE", f"/v1/products/{lone['id']}")
     call("POST", f"/v1/entitlements/features/{shop.feature['id']}", {"active": False})

@@ -435,3 +435,47 @@ def test_a_connected_account_is_a_shop_of_its_own(client):
         client.v1.customers.retrieve(made.id)
     (event,) = client.v1.events.list({"type": "customer.created"}, options).data
     assert (event.account, event.data.object.id) == ("acct_1Connected", made.id)
+
+
+def test_a_trial_asks_for_its_card_and_bills_with_tax_what_stands_in_the_request(client):
+    scenario = Scenario(client)
+    stranger = client.v1.customers.create(
+        {"email": "new@example.com", "test_clock": scenario.clock.id}
+    )
+    rate = client.v1.tax_rates.create({"display_name": "VAT", "percentage": 20, "inclusive": False})
+    data = {
+        "product": scenario.basic.product,
+        "currency": "usd",
+        "unit_amount": 1500,
+        "recurring": {"interval": "month"},
+    }
+    trial = client.v1.subscriptions.create(
+        {
+            "customer": stranger.id,
+            "items": [{"price_data": data}],
+            "trial_period_days": 7,
+            "default_tax_rates": [rate.id],
+            "payment_behavior": "default_incomplete",
+            "expand": ["pending_setup_intent"],
+        }
+    )
+    client.v1.setup_intents.confirm(
+        trial.pending_setup_intent.id,
+        {"payment_method": "pm_card_visa", "return_url": "https://example.com"},
+    )
+    scenario.advance(START + 7 * DAY + 7200)
+    found = client.v1.invoices.list({"subscription": trial.id}).data
+    assert [(invoice.status, invoice.total) for invoice in found] == [("paid", 1800), ("paid", 0)]
+    note = client.v1.credit_notes.create(
+        {"invoice": found[0].id, "amount": 300, "refund_amount": 300}
+    )
+    assert client.v1.refunds.retrieve(note.refunds[0].refund).amount == 300
+
+
+def test_customers_are_found_by_what_is_written_on_them(client):
+    made = client.v1.customers.create(
+        {"email": "tag@example.com", "metadata": {"team": "external"}}
+    )
+    query = "metadata['team']:'external' AND -email:null"
+    found = client.v1.customers.search({"query": query})
+    assert [customer.id for customer in found.auto_paging_iter()] == [made.id]

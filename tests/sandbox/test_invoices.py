@@ -174,13 +174,16 @@ def test_an_invoice_that_is_sent_waits_for_its_due_date(shop):
     assert refusal.value.param == "days_until_due"
     subscription = shop.subscribe(collection_method="send_invoice", days_until_due=10)
     invoice = shop.invoices(subscription)[0]
-    assert (subscription["status"], invoice["status"]) == ("active", "open")
-    assert invoice["due_date"] == START + 10 * DAY
+    assert (subscription["status"], invoice["status"]) == ("active", "draft")
+    shop.advance(HOUR)
+    invoice = shop.invoices(subscription)[0]
+    assert invoice["status"] == "open"
+    assert invoice["due_date"] == START + HOUR + 10 * DAY
     assert (invoice["attempted"], invoice["next_payment_attempt"]) == (False, None)
     assert "invoice.sent" in shop.types()
     shop.advance(10 * DAY)
     assert shop.read(subscription)["status"] == "past_due"
-    assert shop.events("invoice.overdue") == [("invoice.overdue", START + 10 * DAY)]
+    assert shop.events("invoice.overdue") == [("invoice.overdue", START + HOUR + 10 * DAY)]
     act(shop, invoice, "pay", paid_out_of_band=True)
     assert shop.read(subscription)["status"] == "active"
     assert "invoice.paid" in shop.types()

@@ -20,6 +20,8 @@ NEWER = {
     "invoiceitem.parent.subscription_details": {"subscription_item"},
     "invoiceitem.pricing": {"price_details"},
     "line_item.pricing": {"price_details"},
+    "payment_intent.automatic_payment_methods": {"allow_redirects"},
+    "setup_intent.automatic_payment_methods": {"allow_redirects"},
     "subscription": {"status_details"},
     "subscription_item": {"billed_until", "current_trial"},
 }

@@ -256,3 +256,15 @@ def test_cancellation_at_period_end_happens_at_the_periods_end(shop, clock, cust
     ]
     assert len(shop.invoices(subscription)) == 1
     assert "invoice.upcoming" not in shop.types()
+
+
+def test_an_item_by_itself_is_changed_at_the_time_of_its_clock(shop, clock, customer):
+    subscription = shop.subscribe(customer=customer["id"])
+    item = subscription["items"]["data"][0]["id"]
+    advance(shop, clock, PAST + 15 * DAY + 12 * HOUR)  # half of January
+
+    shop.call("POST", f"/v1/subscription_items/{item}", {"quantity": 3})
+
+    waiting = shop.call("GET", "/v1/invoiceitems", {"customer": customer["id"]})["data"]
+    assert [entry["amount"] for entry in waiting] == [3000, -1000]
+    assert waiting[0]["date"] == PAST + 15 * DAY + 12 * HOUR

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import amounts
 from ..periods import period_around
 from ..state import StripeObject
-from . import meters
+from . import meters, price_currencies, price_tiers, prices
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -38,6 +38,8 @@ class Billable:
     is_discountable: bool = True
     usage: Decimal | None = None
     """What was used, for a metered price."""
+    tax_rates: tuple[str, ...] = ()
+    """Ids of its own rates; without, those of the invoice hold."""
     metadata: dict[str, str] = field(default_factory=dict)
 
 
@@ -50,9 +52,10 @@ def for_period(
     """
     if is_metered(item):
         return for_usage(engine, subscription, item, until=item["current_period_start"])
-    price, start, end = item["price"], item["current_period_start"], item["current_period_end"]
+    price = price_currencies.of(engine, item["price"], subscription["currency"])
+    start, end = item["current_period_start"], item["current_period_end"]
     whole = whole_period(subscription, item, at=start)
-    amount = amounts.of(price, item["quantity"])
+    amount = price_tiers.cost(engine, price, item["quantity"])
     if end < whole[1] or start > whole[0]:
         amount = amounts.part(amount, seconds=end - start, whole=whole[1] - whole[0])
     return Billable(
@@ -65,8 +68,13 @@ def for_period(
         price=price,
         subscription=subscription["id"],
         subscription_item=item["id"],
+        tax_rates=rates_of(item),
         metadata=dict(item["metadata"]),
     )
+
+
+def rates_of(item: StripeObject) -> tuple[str, ...]:
+    return tuple(rate["id"] for rate in item["tax_rates"])
 
 
 def is_metered(item: StripeObject) -> bool:
@@ -77,14 +85,14 @@ def for_usage(
     engine: Engine, subscription: StripeObject, item: StripeObject, *, until: int
 ) -> Billable:
     """What was used of a metered item and not billed yet, until a moment."""
-    price = item["price"]
+    price = price_currencies.of(engine, item["price"], subscription["currency"])
     start: int = item["current_period_start"]
     billed = engine.state.notes.get(item["id"], {}).get("billed_until", {})
     since = min(billed.get(price["id"], start), until)
     usage = meters.metered_quantity(engine, subscription["customer"], price, since, until)
     is_first = since == until
     return Billable(
-        amount=amounts.of(price, usage),
+        amount=price_tiers.cost(engine, price, usage),
         currency=price["currency"],
         description=named(engine, {**item, "quantity": None}),
         start=start if is_first else since,
@@ -93,6 +101,7 @@ def for_usage(
         price=price,
         subscription=subscription["id"],
         subscription_item=item["id"],
+        tax_rates=rates_of(item),
         usage=None if is_first else usage,
         metadata=dict(item["metadata"]),
     )
@@ -127,14 +136,19 @@ def of_invoice_item(engine: Engine, entry: StripeObject) -> Billable:
         start=entry["period"]["start"],
         end=entry["period"]["end"],
         quantity=entry["quantity"],
-        price=engine.state.objects[price_id] if price_id else None,
+        price=_in(engine, price_id, entry["currency"]) if price_id else None,
         subscription=details.get("subscription"),
         subscription_item=details.get("subscription_item"),
         is_proration=entry["proration"],
         invoice_item=entry["id"],
         is_discountable=entry["discountable"],
+        tax_rates=rates_of(entry),
         metadata=dict(entry["metadata"]),
     )
+
+
+def _in(engine: Engine, price_id: str, currency: str) -> StripeObject:
+    return price_currencies.of(engine, engine.state.objects[price_id], currency)
 
 
 def pricing(billable: Billable) -> dict[str, Any]:
@@ -153,8 +167,12 @@ def pricing(billable: Billable) -> dict[str, Any]:
 
 def line(engine: Engine, billable: Billable, *, invoice_id: str, is_kept: bool) -> StripeObject:
     """An invoice's line."""
+    if is_kept and billable.price is not None:
+        prices.keep(engine, billable.price)
     line_id = engine.state.new_id("il_" if is_kept else "il_tmp_", length=24)
     exact = billable.quantity if billable.usage is None else billable.usage
+    if billable.tax_rates:
+        engine.state.notes[line_id]["tax_rates"] = billable.tax_rates
     if is_kept and billable.usage is not None:
         engine.state.notes[line_id]["is_usage"] = True
     return {

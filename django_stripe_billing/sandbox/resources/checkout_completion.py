@@ -12,6 +12,7 @@ from ..errors import SandboxError, declined
 from ..state import StripeObject
 from . import (
     checkout_invoices,
+    checkout_lines,
     customers,
     discounts,
     payment_intents,
@@ -152,13 +153,14 @@ def _subscribe(engine: Engine, session: StripeObject, method: StripeObject | Non
     params: dict[str, Any] = {name: data[name] for name in PASSED_ON if name in data}
     params |= {
         "customer": customer_id,
-        "items": [_entry(line) for line in recurring],
+        "currency": session["currency"],
+        "items": [_entry(engine, line) for line in recurring],
         "payment_behavior": "error_if_incomplete",
     }
     if method is not None:
         params["default_payment_method"] = method["id"]
     if once:
-        params["add_invoice_items"] = [_entry(line) for line in once]
+        params["add_invoice_items"] = [_entry(engine, line) for line in once]
     if session["discounts"]:
         given = session["discounts"][0]
         params["discounts"] = [{name: value for name, value in given.items() if value}]
@@ -173,9 +175,10 @@ def _subscribe(engine: Engine, session: StripeObject, method: StripeObject | Non
     _finish(engine, session, payment_status="paid" if is_paid else "no_payment_required")
 
 
-def _entry(line: StripeObject) -> dict[str, Any]:
+def _entry(engine: Engine, line: StripeObject) -> dict[str, Any]:
     quantity = {} if line["quantity"] is None else {"quantity": line["quantity"]}
-    return {"price": line["price"]["id"], **quantity}
+    rates = list(checkout_lines.rates_of(engine, line))
+    return {"price": line["price"]["id"], **quantity, "tax_rates": rates}
 
 
 def _pay(engine: Engine, session: StripeObject, method: StripeObject | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..state import StripeObject
-from . import invoices
+from . import checkout_lines, invoices, price_currencies
 from .billables import Billable
 from .metadata import merged
 
@@ -62,5 +62,6 @@ def _billable(engine: Engine, line: StripeObject) -> Billable:
         start=engine.now,
         end=engine.now,
         quantity=line["quantity"],
-        price=line["price"],
+        price=price_currencies.of(engine, line["price"], line["currency"]),
+        tax_rates=checkout_lines.rates_of(engine, line),
     )

@@ -8,7 +8,7 @@ from ..discounts import Line, discount_amounts
 from ..errors import SandboxError
 from ..routes import Call
 from ..state import StripeObject
-from . import discounts, prices, subscription_items
+from . import discounts, price_currencies, price_tiers, prices, tax_rates
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -29,8 +29,14 @@ def read(call: Call, mode: str) -> list[StripeObject]:
     if len(given) > MOST_LINES[mode]:
         raise SandboxError(f"There are at most {MOST_LINES[mode]} line items.", param="line_items")
     data = call.params.get("subscription_data") or {}
-    subscription_items.check_taxes(data, name="default_tax_rates", at="subscription_data")
+    name = "default_tax_rates"
+    tax_rates.named(call.engine, data.get(name), param=f"subscription_data[{name}]")
     lines = [_line(call, entry, at=f"line_items[{n}]") for n, entry in enumerate(given)]
+    asked: str = call.params.get("currency") or ""
+    for index, line in enumerate(lines if asked else []):
+        line["currency"] = asked.lower()
+        at = f"line_items[{index}][price]"
+        price_currencies.of(call.engine, line["price"], line["currency"], param=at)
     recurs = any(line["price"]["type"] == "recurring" for line in lines)
     if recurs is not (mode == "subscription"):
         raise SandboxError(
@@ -58,9 +64,11 @@ def _line(call: Call, entry: dict[str, Any], *, at: str) -> StripeObject:
         )
     if quantity is not None:
         _check_quantity(quantity, param=f"{at}[quantity]")
-    subscription_items.check_taxes(entry, name="tax_rates", at=at)
+    rates = tax_rates.named(engine, entry.get("tax_rates"), param=f"{at}[tax_rates]")
     adjustable = entry.get("adjustable_quantity")
-    return line_item(engine, price, quantity, adjustable=_bounds(adjustable))
+    line = line_item(engine, price, quantity, adjustable=_bounds(adjustable))
+    engine.state.notes[line["id"]]["tax_rates"] = tuple(rate["id"] for rate in rates)
+    return line
 
 
 def _price(engine: Engine, price_id: str, *, at: str) -> StripeObject:
@@ -184,7 +192,7 @@ def compute(engine: Engine, session: StripeObject) -> None:
     notes = engine.state.notes[session["id"]]
     lines: list[StripeObject] = notes["lines"]
     for line in lines:
-        line["amount_subtotal"] = _due_today(line, notes["params"])
+        line["amount_subtotal"] = _due_today(engine, line, notes["params"])
     found = notes.get("discount")
     taken = [0] * len(lines)
     if found is not None:
@@ -193,18 +201,42 @@ def compute(engine: Engine, session: StripeObject) -> None:
             [discounts.calculation(engine, found[0])],
         )
     for line, off in zip(lines, taken, strict=True):
-        line["amount_discount"], line["amount_total"] = off, line["amount_subtotal"] - off
+        net = line["amount_subtotal"] - off
+        taxes = _taxes(engine, session, line, net)
+        line["amount_discount"], line["amount_total"] = off, net
+        line["amount_tax"] = sum(tax["amount"] for tax in taxes)
+        for tax in taxes:
+            line["amount_total"] += tax["amount"] * (tax["tax_behavior"] == "exclusive")
     session["amount_subtotal"] = sum(line["amount_subtotal"] for line in lines)
     session["amount_total"] = sum(line["amount_total"] for line in lines)
     session["total_details"]["amount_discount"] = sum(taken)
+    session["total_details"]["amount_tax"] = sum(line["amount_tax"] for line in lines)
 
 
-def _due_today(line: StripeObject, params: dict[str, Any]) -> int:
+def _taxes(
+    engine: Engine, session: StripeObject, line: StripeObject, amount: int
+) -> list[StripeObject]:
+    state, params = engine.state, engine.state.notes[session["id"]]["params"]
+    default = (params.get("subscription_data") or {}).get("default_tax_rates") or []
+    rates = [state.objects[one] for one in rates_of(engine, line) or default]
+    customer = state.objects.get(session["customer"] or "") or {"tax_exempt": "none"}
+    exemption = tax_rates.EXEMPTIONS.get(customer["tax_exempt"])
+    return tax_rates.of_amount(amount, rates, exemption=exemption)
+
+
+def rates_of(engine: Engine, line: StripeObject) -> tuple[str, ...]:
+    """The ids of a line's own tax rates."""
+    found: tuple[str, ...] = engine.state.notes.get(line["id"], {}).get("tax_rates", ())
+    return found
+
+
+def _due_today(engine: Engine, line: StripeObject, params: dict[str, Any]) -> int:
     data = params.get("subscription_data") or {}
     is_trial = "trial_period_days" in data or "trial_end" in data
     if is_trial and line["price"]["type"] == "recurring":
         return 0
-    return int((line["price"]["unit_amount"] or 0) * (line["quantity"] or 0))
+    price = price_currencies.of(engine, line["price"], line["currency"])
+    return price_tiers.cost(engine, price, line["quantity"])
 
 
 def set_discount(engine: Engine, session: StripeObject, given: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..state import StripeObject
-from . import checkout_invoices
+from . import checkout_invoices, checkout_page_options
 from .metadata import merged
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ def build(
         "id": session_id,
         "object": "checkout.session",
         "adaptive_pricing": {"enabled": False},
-        "after_expiration": None,
         "allow_promotion_codes": params.get("allow_promotion_codes"),
         "amount_subtotal": total,
         "amount_total": total,
@@ -44,17 +43,9 @@ def build(
         "client_secret": None,
         "collected_information": None,
         "consent": None,
-        "consent_collection": None,
         "created": engine.now,
         "currency": lines[0]["currency"] if lines else params.get("currency"),
         "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": {
-            "after_submit": None,
-            "shipping_address": None,
-            "submit": None,
-            "terms_of_service_acceptance": None,
-        },
         "customer": params.get("customer"),
         "customer_account": None,
         "customer_creation": None
@@ -92,12 +83,10 @@ def build(
         "payment_method_types": _types(params, lines, mode),
         "payment_status": "unpaid",
         "permissions": None,
-        "phone_number_collection": {"enabled": False},
         "presentment_details": None,
         "recovered_from": None,
         "saved_payment_method_options": None,
         "setup_intent": None,
-        "shipping_address_collection": None,
         "shipping_cost": None,
         "shipping_options": [],
         "status": "open",
@@ -105,6 +94,7 @@ def build(
         "subscription": None,
         "success_url": params.get("success_url"),
         **_tax_ids(params),
+        **checkout_page_options.shown(params),
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": ui_mode,
         "url": f"{engine.base_url}/c/pay/{session_id}" if ui_mode == "hosted_page" else None,

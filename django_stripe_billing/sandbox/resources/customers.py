@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from ..errors import missing
+from ..errors import SandboxError, missing
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
@@ -15,6 +16,7 @@ from . import (
     payment_methods,
     sources,
     subscriptions,
+    tax_ids,
     test_clocks,
 )
 from .metadata import merged, take
@@ -29,8 +31,11 @@ FIELDS = (
     "name",
     "phone",
     "shipping",
-    "tax_exempt",
 )
+IN_INVOICES = ("custom_fields", "footer", "rendering_options")
+"""What `invoice_settings` give to each new invoice."""
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def create(call: Call) -> StripeObject:
@@ -38,7 +43,8 @@ def create(call: Call) -> StripeObject:
 
 
 def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
-    """A new customer."""
+    """A new customer. Raises SandboxError."""
+    _check_email(params)
     if "test_clock" in params:
         name = "test_clock"
         engine.state.get(test_clocks.KIND, params[name], param=name, status=400, called=name)
@@ -73,7 +79,7 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
         "tax_exempt": "none",
         "test_clock": None,
     }
-    take(customer, {key: value for key, value in params.items() if key != "metadata"}, *FIELDS)
+    _take_details(customer, {key: value for key, value in params.items() if key != "metadata"})
     attached = None
     if "payment_method" in params:
         attached = payment_methods.resolve(engine, params["payment_method"], param="payment_method")
@@ -91,6 +97,8 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     _take_invoice_settings(engine, customer, params, just_attached=attached)
     _take_balance(engine, customer, params)
     engine.emit("customer.created", customer)
+    for given in params.get("tax_id_data") or []:
+        tax_ids.add(engine, customer_id, given)
     return customer
 
 
@@ -101,7 +109,11 @@ def _take_invoice_settings(
     *,
     just_attached: StripeObject | None = None,
 ) -> None:
-    given = (params.get("invoice_settings") or {}).get("default_payment_method")
+    settings = params.get("invoice_settings") or {}
+    take(customer["invoice_settings"], settings, *IN_INVOICES)
+    given = settings.get("default_payment_method")
+    if given == "":
+        customer["invoice_settings"]["default_payment_method"] = None
     if not given:
         return
     if just_attached is not None and given == params.get("payment_method"):
@@ -119,6 +131,22 @@ def _take_invoice_settings(
     customer["invoice_settings"]["default_payment_method"] = method_id
 
 
+def _check_email(params: dict[str, Any]) -> None:
+    email = params.get("email")
+    if email and not _EMAIL.fullmatch(email.strip()):
+        raise SandboxError(f"Invalid email address: {email}", code="email_invalid", param="email")
+
+
+def _take_details(customer: StripeObject, params: dict[str, Any]) -> None:
+    take(customer, params, *FIELDS)
+    if "preferred_locales" in params:
+        customer["preferred_locales"] = params["preferred_locales"] or []
+    if "tax_exempt" in params:
+        customer["tax_exempt"] = params["tax_exempt"] or "none"
+    for name in ("invoice_prefix", "next_invoice_sequence"):
+        customer[name] = params.get(name) or customer[name]
+
+
 def _take_balance(engine: Engine, customer: StripeObject, params: dict[str, Any]) -> None:
     change = params.get("balance", customer["balance"]) - customer["balance"]
     if change:
@@ -128,8 +156,9 @@ def _take_balance(engine: Engine, customer: StripeObject, params: dict[str, Any]
 
 def update(call: Call) -> StripeObject:
     customer = call.engine.state.get("customer", call.ids[0])
+    _check_email(call.params)
     with call.engine.changing(customer, "customer.updated"):
-        take(customer, call.params, *FIELDS)
+        _take_details(customer, call.params)
         _take_invoice_settings(call.engine, customer, call.params)
         _take_balance(call.engine, customer, call.params)
         if "coupon" in call.params:

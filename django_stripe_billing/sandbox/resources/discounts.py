@@ -10,13 +10,12 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import amounts
 from ..discounts import Coupon
 from ..errors import SandboxError, missing
 from ..periods import add_intervals
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import coupons, promotion_codes
+from . import coupons, price_currencies, price_tiers, promotion_codes
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -176,7 +175,14 @@ def read_for_subscription(
         given,
         customer_id=subscription["customer"],
         currency=subscription["currency"],
-        amount=sum(amounts.of(item["price"], item["quantity"]) for item in items),
+        amount=sum(
+            price_tiers.cost(
+                engine,
+                price_currencies.of(engine, item["price"], subscription["currency"]),
+                item["quantity"],
+            )
+            for item in items
+        ),
         held=[*subscription["discounts"], *_of_customer(engine, subscription)],
     )
 

@@ -145,6 +145,7 @@ def advance(engine: Engine, invoice_id: str) -> None:
         elif invoice["due_date"] and invoice["due_date"] <= now and not notes.get("is_overdue"):
             notes["is_overdue"] = True
             engine.emit("invoice.overdue", invoice)
+            invoices.mark_customer(engine, invoice, is_delinquent=True)
             follow(engine, invoice)
     watch(engine, invoice)
 

@@ -37,6 +37,8 @@ def collect(
     note(engine, invoice, outcome, counts=is_automatic or not invoice["attempt_count"])
     if outcome.status not in {"succeeded", "processing"}:
         engine.emit("invoice.payment_failed", invoice)
+        if is_automatic:
+            invoices.mark_customer(engine, invoice, is_delinquent=True)
     if needs_customer(outcome):
         engine.state.notes[invoice["id"]]["refused_method"] = method_id
     return outcome

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import amounts
 from ..discounts import Coupon, Line, discount_amounts
 from ..state import StripeObject
-from . import discounts
+from . import discounts, price_currencies, price_tiers
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -124,11 +123,20 @@ def remember(engine: Engine, items: Iterable[StripeObject], found: Iterable[Stri
 
 
 def net_amounts(
-    engine: Engine, items: Sequence[StripeObject], found: Sequence[StripeObject]
+    engine: Engine,
+    items: Sequence[StripeObject],
+    found: Sequence[StripeObject],
+    *,
+    currency: str,
 ) -> dict[str, int]:
     """What whole periods of these items cost after discounts, by the item's id."""
     lines = [
-        Line(amount=amounts.of(item["price"], item["quantity"]), product=item["price"]["product"])
+        Line(
+            amount=price_tiers.cost(
+                engine, price_currencies.of(engine, item["price"], currency), item["quantity"]
+            ),
+            product=item["price"]["product"],
+        )
         for item in items
     ]
     table = discount_amounts(lines, [_coupon(engine, discount) for discount in found])
@@ -147,7 +155,8 @@ def billed_amount(engine: Engine, subscription: StripeObject, item: StripeObject
         if other["id"] != item["id"] and _billed_with(engine, other) == ids
     ]
     found = [engine.state.objects[discount_id] for discount_id in ids]
-    return net_amounts(engine, [item, *together], found)[item["id"]]
+    currency = subscription["currency"]
+    return net_amounts(engine, [item, *together], found, currency=currency)[item["id"]]
 
 
 def _billed_with(engine: Engine, item: StripeObject) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import amounts
-from ..errors import SandboxError
+from ..errors import SandboxError, missing_parameter
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
@@ -21,6 +21,8 @@ def create(call: Call) -> StripeObject:
         if invoice["status"] != "draft":
             raise SandboxError("Invoice items can be added to a draft invoice only.")
     customer_id = params.get("customer") or (invoice or {}).get("customer", "")
+    if not customer_id:
+        raise missing_parameter("customer")
     customer = state.get("customer", customer_id, param="customer", status=400)
     if invoice is not None and invoice["customer"] != customer["id"]:
         raise SandboxError("The invoice belongs to another customer.", param="invoice")
@@ -41,7 +43,7 @@ def create(call: Call) -> StripeObject:
         content = [billables.of_invoice_item(engine, entry)]
         invoice_object.add_lines(engine, invoice, content)
         invoice_discounts.apply_again(engine, invoice)
-        invoice_object.add_up(invoice, balance=customer["balance"])
+        invoice_object.add_up(call.engine, invoice, balance=customer["balance"])
     return entry
 
 
@@ -70,7 +72,7 @@ def _replace_line(call: Call, entry: StripeObject, content: list[Billable]) -> N
         ]
         invoice_object.add_lines(call.engine, invoice, content)
         invoice_discounts.apply_again(call.engine, invoice)
-        invoice_object.add_up(invoice, balance=customer["balance"])
+        invoice_object.add_up(call.engine, invoice, balance=customer["balance"])
 
 
 def update(call: Call) -> StripeObject:

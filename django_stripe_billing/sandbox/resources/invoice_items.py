@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import amounts
 from ..errors import SandboxError
 from ..state import StripeObject
-from . import billables
+from . import billables, price_currencies, price_tiers, prices, tax_rates
 from .billables import Billable
 from .metadata import merged
 
@@ -25,6 +25,8 @@ def add(
     engine: Engine, customer_id: str, billable: Billable, *, invoice_id: str | None = None
 ) -> StripeObject:
     """A new item; without an invoice it waits for the next one."""
+    if billable.price is not None:
+        prices.keep(engine, billable.price)
     entry = engine.state.add(
         {
             "id": engine.state.new_id("ii_", length=24),
@@ -47,7 +49,7 @@ def add(
             "proration": billable.is_proration,
             "quantity": billable.quantity,
             "quantity_decimal": None if billable.quantity is None else str(billable.quantity),
-            "tax_rates": [],
+            "tax_rates": tax_rates.named(engine, billable.tax_rates, param="tax_rates"),
             "test_clock": None,
         }
     )
@@ -132,14 +134,21 @@ def read(engine: Engine, params: dict[str, Any], *, currency: str) -> Billable:
                 " with `type=one_time`.",
                 param="pricing[price]",
             )
-        amount, currency = amounts.of(price, quantity), price["currency"]
+    elif "price_data" in params:
+        data = {**params["price_data"]}
+        data.setdefault("currency", currency)
+        price = prices.inline(engine, data, at="price_data")
+    if price is not None:
+        if price_currencies.is_in(engine, price, currency):
+            price = price_currencies.of(engine, price, currency)
+        amount, currency = price_tiers.cost(engine, price, quantity), price["currency"]
     elif "unit_amount_decimal" in params:
         amount = amounts.of({"unit_amount_decimal": params["unit_amount_decimal"]}, quantity)
     elif "amount" in params:
         amount = params["amount"]
     else:
         raise SandboxError(
-            "One of amount, unit_amount_decimal and pricing is required.",
+            "One of amount, unit_amount_decimal, pricing and price_data is required.",
             code="parameter_missing",
             param="amount",
         )
@@ -152,6 +161,10 @@ def read(engine: Engine, params: dict[str, Any], *, currency: str) -> Billable:
         quantity=quantity,
         price=price,
         subscription=params.get("subscription"),
+        tax_rates=tuple(
+            rate["id"]
+            for rate in tax_rates.named(engine, params.get("tax_rates"), param="tax_rates")
+        ),
         is_discountable=params.get("discountable", amount >= 0),
         metadata=merged({}, params.get("metadata", {})),
     )

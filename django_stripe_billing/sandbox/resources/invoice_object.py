@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..state import StripeObject
-from . import billables, invoice_discounts
+from . import billables, invoice_discounts, tax_ids, tax_rates
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def build(
         "collection_method": payer.get("collection_method", "charge_automatically"),
         "created": now,
         "currency": currency,
-        "custom_fields": None,
+        "custom_fields": customer["invoice_settings"]["custom_fields"],
         "customer": customer["id"],
         "customer_account": None,
         "customer_address": customer["address"],
@@ -71,16 +71,16 @@ def build(
         "customer_phone": customer["phone"],
         "customer_shipping": customer["shipping"],
         "customer_tax_exempt": customer["tax_exempt"],
-        "customer_tax_ids": [],
+        "customer_tax_ids": tax_ids.for_invoice(engine, customer),
         "default_payment_method": None,
         "default_source": None,
-        "default_tax_rates": [],
+        "default_tax_rates": list(payer.get("default_tax_rates", [])),
         "description": None,
         "discounts": [],
         "due_date": None,
         "effective_at": None,
         "ending_balance": None,
-        "footer": None,
+        "footer": customer["invoice_settings"]["footer"],
         "from_invoice": None,
         "hosted_invoice_url": None,
         "invoice_pdf": None,
@@ -134,7 +134,7 @@ def build(
     }
     add_lines(engine, invoice, content, is_kept=is_kept)
     invoice_discounts.apply(engine, invoice, discounts)
-    add_up(invoice, balance=customer["balance"])
+    add_up(engine, invoice, balance=customer["balance"])
     return invoice
 
 
@@ -166,24 +166,31 @@ def add_lines(
     ]
 
 
-def add_up(invoice: StripeObject, *, balance: int) -> None:
+def add_up(engine: Engine, invoice: StripeObject, *, balance: int) -> None:
     """Make the sums from the lines. `balance` is the customer's: negative is credit to use up."""
     lines = invoice["lines"]["data"]
     taken: dict[str, int] = {}
     for line in lines:
         for entry in line["discount_amounts"]:
             taken[entry["discount"]] = taken.get(entry["discount"], 0) + entry["amount"]
+        line["taxes"] = tax_rates.of_line(engine, invoice, line)
+    taxes = tax_rates.total(lines)
+    by_behavior = {"inclusive": 0, "exclusive": 0}
+    for entry in taxes:
+        by_behavior[entry["tax_behavior"]] += entry["amount"]
     subtotal = sum(line["amount"] for line in lines)
-    total = subtotal - sum(taken.values())
+    net = subtotal - sum(taken.values()) - by_behavior["inclusive"]
+    total = net + sum(by_behavior.values())
     due = max(0, total + balance)
     invoice.update(
         subtotal=subtotal,
-        subtotal_excluding_tax=subtotal,
+        subtotal_excluding_tax=subtotal - by_behavior["inclusive"],
         total_discount_amounts=[
             {"amount": amount, "discount": discount} for discount, amount in taken.items()
         ],
         total=total,
-        total_excluding_tax=total,
+        total_excluding_tax=net,
+        total_taxes=taxes,
         starting_balance=balance,
         amount_due=due,
         amount_remaining=due - invoice["amount_paid"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import SandboxError
+from ..errors import SandboxError, missing_parameter
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
@@ -30,6 +30,8 @@ def create(call: Call) -> StripeObject:
         name = "subscription"
         subscription = engine.state.get(name, params[name], param=name, status=400)
     customer_id = params.get("customer") or (subscription or {}).get("customer", "")
+    if not customer_id:
+        raise missing_parameter("customer")
     customer = engine.state.get("customer", customer_id, param="customer", status=400)
     if subscription is not None:
         invoice_items.check_owner(engine, subscription["id"], customer["id"])

@@ -181,7 +181,7 @@ def _add_items(engine: Engine, invoice: StripeObject, params: dict[str, Any]) ->
         ]
     customer = engine.state.objects[invoice["customer"]]
     invoice_discounts.apply(engine, invoice, _discounts(engine, customer, invoice, params))
-    invoice_object.add_up(invoice, balance=customer["balance"])
+    invoice_object.add_up(engine, invoice, balance=customer["balance"])
 
 
 def _discounts(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SandboxError
 from ..state import StripeObject
-from . import discounts, dunning, invoices, payment_methods
+from . import discounts, dunning, invoice_object, invoices, payment_methods, tax_rates
 from .metadata import take
 
 if TYPE_CHECKING:
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
 FROZEN = {"collection_method", "due_date", "days_until_due", "number", "effective_at", "footer"} | {
     "default_payment_method",
+    "custom_fields",
+    "default_tax_rates",
     "description",
+    "statement_descriptor",
     "automatically_finalizes_at",
 }
 """What only a draft may change."""
+NAMED = {"days_until_due", "default_payment_method", "default_tax_rates"}
+"""Of these, what does not stand in an invoice as it is given."""
 
 
 def discounts_of(
@@ -73,10 +78,15 @@ def check_moments(engine: Engine, params: dict[str, Any]) -> None:
 
 
 def take_terms(engine: Engine, invoice: StripeObject, params: dict[str, Any]) -> None:
-    take(invoice, params, *sorted(FROZEN - {"days_until_due", "default_payment_method"}))
+    take(invoice, params, *sorted(FROZEN - NAMED))
     if params.get("default_payment_method"):
         name = "default_payment_method"
         invoice[name] = own_method(engine, invoice, params[name], param=name)
+    if "default_tax_rates" in params:
+        name = "default_tax_rates"
+        invoice[name] = tax_rates.named(engine, params[name], param=name)
+        customer = engine.state.get("customer", invoice["customer"], status=400)
+        invoice_object.add_up(engine, invoice, balance=customer["balance"])
     if "days_until_due" in params:
         engine.state.notes[invoice["id"]]["days_until_due"] = params["days_until_due"]
     if "auto_advance" in params:

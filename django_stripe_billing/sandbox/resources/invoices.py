@@ -78,7 +78,7 @@ def finalize(engine: Engine, invoice: StripeObject, *, paid_by: StripeObject | N
     with engine.changing(invoice, UPDATED):
         metered_lines.count_again(engine, invoice)
         invoice_discounts.apply_again(engine, invoice)
-        invoice_object.add_up(invoice, balance=0 if paid_by else customer["balance"])
+        invoice_object.add_up(engine, invoice, balance=0 if paid_by else customer["balance"])
         if paid_by is None:
             customer_balances.apply_to_invoice(engine, invoice)
         invoice["status"] = "open"
@@ -119,6 +119,15 @@ def mark_paid(
     engine.emit("invoice.paid", invoice)
     if not is_out_of_band:
         engine.emit("invoice.payment_succeeded", invoice)
+    mark_customer(engine, invoice, is_delinquent=False)
+
+
+def mark_customer(engine: Engine, invoice: StripeObject, *, is_delinquent: bool) -> None:
+    """Whether the latest that became of an invoice of this customer's was a failure."""
+    customer = engine.state.objects.get(invoice["customer"])
+    if customer is not None:
+        with engine.changing(customer, "customer.updated"):
+            customer["delinquent"] = is_delinquent
 
 
 def void(engine: Engine, invoice: StripeObject) -> None:
@@ -149,6 +158,8 @@ def mark_uncollectible(engine: Engine, invoice: StripeObject, *, reason: str) ->
         invoice["status_transitions"]["marked_uncollectible_at"] = engine.now
         invoice["next_payment_attempt"] = None
     engine.emit("invoice.marked_uncollectible", invoice)
+    if reason == "user_forgiven":
+        mark_customer(engine, invoice, is_delinquent=False)
 
 
 def stop(engine: Engine, invoice: StripeObject) -> None:

@@ -10,9 +10,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from .. import amounts
 from ..state import StripeObject
-from . import billables, meters
+from . import billables, meters, price_currencies, price_tiers
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -73,7 +72,8 @@ def count_again(engine: Engine, invoice: StripeObject) -> None:
         if not engine.state.notes.get(line["id"], {}).get("is_usage"):
             continue
         price = engine.state.objects[line["pricing"]["price_details"]["price"]]
+        price = price_currencies.of(engine, price, invoice["currency"])
         start, end = line["period"]["start"], line["period"]["end"]
         usage: Decimal = meters.metered_quantity(engine, invoice["customer"], price, start, end)
-        line["amount"] = line["subtotal"] = amounts.of(price, usage)
+        line["amount"] = line["subtotal"] = price_tiers.cost(engine, price, usage)
         line["quantity"], line["quantity_decimal"] = int(usage), format(usage, "f")

@@ -48,7 +48,7 @@ class Outcome:
         error.details = {"payment_intent": self.intent}
         if self.charge is not None:
             error.details["charge"] = self.charge["id"]
-            error.details["payment_method"] = {"id": self.charge["payment_method"]}
+            error.details["payment_method"] = self.intent["last_payment_error"]["payment_method"]
         return error
 
 
@@ -123,6 +123,9 @@ def _succeed(engine: Engine, intent: StripeObject, charge: StripeObject) -> Outc
     intent["last_payment_error"] = None
     if intent["setup_future_usage"]:
         _keep_for_future(engine, intent)
+    method = engine.state.objects[charge["payment_method"]]
+    if method["object"] == "payment_method" and method["customer"] is None:
+        payment_methods.use_up(engine, method)
     if is_manual:
         intent["status"], intent["amount_capturable"] = "requires_capture", intent["amount"]
         engine.emit("payment_intent.amount_capturable_updated", intent)

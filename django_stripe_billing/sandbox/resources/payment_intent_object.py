@@ -17,6 +17,8 @@ def build(engine: Engine, params: dict[str, Any]) -> StripeObject:
     automatic = params.get("automatic_payment_methods")
     if automatic is None and types is None:
         automatic = {"enabled": True}
+    if automatic is not None:
+        automatic = {"allow_redirects": "always", **automatic}
     return {
         "id": intent_id,
         "object": "payment_intent",

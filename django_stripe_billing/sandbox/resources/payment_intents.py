@@ -122,6 +122,7 @@ def _check_amount(amount: int, currency: str) -> None:
 
 def _own_method(engine: Engine, method_id: str, customer_id: str | None) -> StripeObject:
     method = payment_methods.resolve(engine, method_id, param="payment_method")
+    payment_methods.check_usable(engine, method)
     if method["customer"] not in {None, customer_id}:
         raise SandboxError(
             f"The payment method supplied ({method['id']}) belongs to another Customer. Please"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..cards import ALWAYS, CARDS, IBANS, NUMBERS, UNLESS_SET_UP, Card, Iban
@@ -42,11 +43,30 @@ def make(engine: Engine, params: dict[str, Any]) -> StripeObject:
                 code="incorrect_number",
                 param="number",
             )
+        _check_expiry(engine, card)
         return add(engine, NUMBERS[number], params=params)
     name = str(card.get("token", "")).removeprefix("tok_")
     if name not in CARDS:
         raise missing("token", str(card.get("token", "")), param="card[token]", status=400)
     return add(engine, name, params=params)
+
+
+def _check_expiry(engine: Engine, card: dict[str, Any]) -> None:
+    month, year = int(card.get("exp_month", 12)), int(card.get("exp_year", 9999))
+    now = datetime.fromtimestamp(engine.now, UTC)
+    year += 2000 if year < 100 else 0
+    for is_wrong, name in (
+        (not 1 <= month <= 12, "month"),
+        ((year, month) < (now.year, now.month), "year"),
+    ):
+        if is_wrong:
+            raise SandboxError(
+                f"Your card's expiration {name} is invalid.",
+                status=402,
+                type="card_error",
+                code=f"invalid_expiry_{name}",
+                param=f"exp_{name}",
+            )
 
 
 def add(
@@ -93,12 +113,28 @@ def attach_to(
             "The payment method you provided has already been attached to a customer.",
             param=param,
         )
+    check_usable(engine, method, param=param)
     card = card_of(engine, method["id"])
     if card is not None and not card.attaches:
         raise declined(card.decline)
     if method["customer"] is None:
         method["customer"] = customer_id
         engine.emit("payment_method.attached", method)
+
+
+def use_up(engine: Engine, method: StripeObject) -> None:
+    """What is nobody's any more, or was charged as nobody's, can't be used again."""
+    engine.state.notes[method["id"]]["is_used_up"] = True
+
+
+def check_usable(engine: Engine, method: StripeObject, *, param: str = "payment_method") -> None:
+    """Raises SandboxError for a payment method that is used up."""
+    if engine.state.notes[method["id"]].get("is_used_up"):
+        raise SandboxError(
+            "This PaymentMethod was previously used without being attached to a Customer or was"
+            " detached from a Customer, and may not be used again.",
+            param=param,
+        )
 
 
 def card_of(engine: Engine, method_id: str) -> Card | None:
@@ -170,13 +206,17 @@ def detach(call: Call) -> StripeObject:
     method = retrieve(call)
     customer = engine.state.objects.get(method["customer"] or "")
     if customer is None:
-        raise SandboxError("The payment method you provided is not attached to a customer.")
+        raise SandboxError(
+            "The payment method you provided is not attached to a customer so detachment is"
+            " impossible."
+        )
     settings = customer["invoice_settings"]
     if settings["default_payment_method"] == method["id"]:
         with engine.changing(customer, "customer.updated"):
             settings["default_payment_method"] = None
     with engine.changing(method, "payment_method.detached"):
         method["customer"] = None
+    use_up(engine, method)
     return method
 
 
@@ -207,6 +247,14 @@ def index(call: Call) -> StripeObject:
     return paginate(rows, call.params, url="/v1/payment_methods")
 
 
+def one_of_customer(call: Call) -> StripeObject:
+    customer = call.engine.state.get("customer", call.ids[0])
+    method = call.engine.state.get("payment_method", call.ids[1], called="PaymentMethod")
+    if method["customer"] != customer["id"]:
+        raise missing("PaymentMethod", call.ids[1])
+    return method
+
+
 def of_customer(call: Call) -> StripeObject:
     customer = call.engine.state.get("customer", call.ids[0])
     rows = (
@@ -226,4 +274,5 @@ OPERATIONS: dict[str, Operation] = {
     "POST /v1/payment_methods/{id}/attach": attach,
     "POST /v1/payment_methods/{id}/detach": detach,
     "GET /v1/customers/{id}/payment_methods": of_customer,
+    "GET /v1/customers/{id}/payment_methods/{id}": one_of_customer,
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import amounts
 from ..errors import SandboxError
 from ..state import StripeObject
 from . import (
@@ -20,6 +19,8 @@ from . import (
     invoice_items,
     invoice_object,
     metered_lines,
+    price_tiers,
+    prices,
     prorations,
     subscription_items,
 )
@@ -59,7 +60,7 @@ def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> 
     )
     is_billed = subscription["status"] in prorations.BILLED
     restarts = (params.get("billing_cycle_anchor") or {}).get("type") == "now"
-    was_free, is_free = _is_free(old), _is_free(items)
+    was_free, is_free = _is_free(engine, old), _is_free(engine, items)
     starts_anew = is_billed and (restarts or interval_changed or (was_free and not is_free))
     customer = engine.state.objects[subscription["customer"]]
     discounts = invoice_discounts.wanted(engine, customer, subscription, params, at=engine.now)
@@ -80,13 +81,27 @@ def plan(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> 
         found += metered_lines.of_removed(engine, subscription, new=items, until=engine.now)
     if starts_anew:
         subscription_items.start_period(items, start=engine.now, anchor=engine.now)
+    added = _added(engine, subscription, params)
+    is_invoiced = found or (added and subscription["billing_mode"]["type"] == "classic")
     return Plan(
         items=items,
-        prorations=found,
+        prorations=found + added,
         starts_anew=starts_anew,
         discounts=discounts,
-        invoices_now=starts_anew or (behavior == "always_invoice" and bool(found)),
+        invoices_now=starts_anew or (behavior == "always_invoice" and bool(is_invoiced)),
     )
+
+
+def _added(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> list[Billable]:
+    """`add_invoice_items`: they wait for the subscription's next invoice."""
+    return [
+        invoice_items.read(
+            engine,
+            {**entry, "subscription": subscription["id"]},
+            currency=subscription["currency"],
+        )
+        for entry in params.get("add_invoice_items") or []
+    ]
 
 
 def of_trial_end_now(engine: Engine, wanted: Plan) -> Plan:
@@ -96,9 +111,10 @@ def of_trial_end_now(engine: Engine, wanted: Plan) -> Plan:
     return Plan(items=items, prorations=[], starts_anew=True, discounts=[], invoices_now=True)
 
 
-def _is_free(items: list[StripeObject]) -> bool:
+def _is_free(engine: Engine, items: list[StripeObject]) -> bool:
     return not any(
-        billables.is_metered(item) or amounts.of(item["price"], item["quantity"]) for item in items
+        billables.is_metered(item) or price_tiers.cost(engine, item["price"], item["quantity"])
+        for item in items
     )
 
 
@@ -139,6 +155,8 @@ def apply(
         due = invoice_discounts.due(engine, customer, subscription, at=engine.now)
         invoice_discounts.remember(engine, changed, invoice_discounts.lasting(engine, due))
     subscription["items"]["data"] = wanted.items
+    for item in wanted.items:
+        prices.keep(engine, item["price"])
     metered_lines.begin(engine, subscription, wanted.items)
     if wanted.starts_anew:
         subscription["billing_cycle_anchor"] = wanted.items[0]["current_period_start"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SandboxError
 from ..lists import created_in, equal, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
-from . import products
+from . import price_currencies, price_tiers, products
 from .metadata import merged, take
+
+if TYPE_CHECKING:
+    from ..engine import Engine
 
 _CURRENCY = re.compile(r"[a-z]{3}")
 
@@ -31,14 +34,35 @@ def add(call: Call, params: dict[str, Any]) -> StripeObject:
         call.engine.emit("product.created", product)
     else:
         product = state.get("product", params["product"], param="product", status=400)
-    if not _CURRENCY.fullmatch(params["currency"].lower()):
-        raise SandboxError(f"Invalid currency: {params['currency']}", param="currency")
+    _check_currency(params, param="currency")
     _check_meter(call, params.get("recurring") or {})
-    price = _build(call, product["id"], params)
+    price = _build(call.engine, product["id"], params)
     _claim_lookup_key(call, price, params)
     state.add(price)
     call.engine.emit("price.created", price)
     return price
+
+
+def inline(engine: Engine, data: dict[str, Any], *, at: str) -> StripeObject:
+    """The price that `price_data` describes; `keep` keeps it. It can't be sold again.
+
+    Raises SandboxError.
+    """
+    product = engine.state.get("product", data["product"], param=f"{at}[product]", status=400)
+    _check_currency(data, param=f"{at}[currency]")
+    return _build(engine, product["id"], {**data, "active": False})
+
+
+def keep(engine: Engine, price: StripeObject) -> None:
+    """Keep a price that was made inline, when it is billed; any other is kept already."""
+    if price["id"] not in engine.state.objects:
+        engine.state.add(price)
+        engine.emit("price.created", price)
+
+
+def _check_currency(params: dict[str, Any], *, param: str) -> None:
+    if not _CURRENCY.fullmatch(params["currency"].lower()):
+        raise SandboxError(f"Invalid currency: {params['currency']}", param=param)
 
 
 def _check_meter(call: Call, recurring: dict[str, Any]) -> None:
@@ -60,15 +84,20 @@ def _check_meter(call: Call, recurring: dict[str, Any]) -> None:
             raise SandboxError("Only metered prices have a meter, and an active one.", param=at)
 
 
-def _build(call: Call, product_id: str, params: dict[str, Any]) -> StripeObject:
+def _build(engine: Engine, product_id: str, params: dict[str, Any]) -> StripeObject:
     recurring = params.get("recurring")
+    tiers = price_tiers.read(params)
     amount, decimal = _amount(params)
+    price_id = params.get("id") or engine.state.new_id("price_", length=24)
+    if tiers is not None:
+        price_tiers.keep(engine, price_id, params["currency"].lower(), tiers)
+    _keep_options(engine, price_id, params)
     return {
-        "id": call.engine.state.new_id("price_", length=24),
+        "id": price_id,
         "object": "price",
         "active": params.get("active", True),
         "billing_scheme": params.get("billing_scheme", "per_unit"),
-        "created": call.engine.now,
+        "created": engine.now,
         "currency": params["currency"].lower(),
         "custom_unit_amount": None,
         "livemode": False,
@@ -92,6 +121,26 @@ def _build(call: Call, product_id: str, params: dict[str, Any]) -> StripeObject:
         "unit_amount": amount,
         "unit_amount_decimal": decimal,
     }
+
+
+def _keep_options(engine: Engine, price_id: str, params: dict[str, Any]) -> None:
+    """What the price is in other currencies. Raises SandboxError."""
+    options = {}
+    for currency, given in (params.get("currency_options") or {}).items():
+        wanted = {**params, **given, "currency": currency}
+        if "unit_amount" in given:
+            wanted.pop("unit_amount_decimal", None)
+        tiers = price_tiers.read(wanted)
+        if tiers is not None:
+            price_tiers.keep(engine, price_id, currency, tiers)
+        amount, decimal = _amount(wanted)
+        options[currency] = {
+            "custom_unit_amount": None,
+            "tax_behavior": wanted.get("tax_behavior", "unspecified"),
+            "unit_amount": amount,
+            "unit_amount_decimal": decimal,
+        }
+    price_currencies.keep(engine, price_id, options)
 
 
 def _amount(params: dict[str, Any]) -> tuple[int | None, str | None]:
@@ -138,6 +187,15 @@ def update(call: Call) -> StripeObject:
         wanted = call.params.get("lookup_key")
         if wanted and wanted != price["lookup_key"]:
             _claim_lookup_key(call, {**price, "lookup_key": wanted}, call.params)
+        _keep_options(
+            call.engine,
+            price["id"],
+            {
+                "billing_scheme": price["billing_scheme"],
+                "tiers_mode": price["tiers_mode"],
+                "currency_options": call.params.get("currency_options"),
+            },
+        )
         take(price, call.params, "active", "lookup_key", "nickname", "tax_behavior")
     return price
 

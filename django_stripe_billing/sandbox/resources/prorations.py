@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import amounts
 from ..state import StripeObject
-from . import billables, invoice_discounts
+from . import billables, invoice_discounts, price_currencies
 from .billables import Billable
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def between(
     """
     held = {item["id"]: item for item in old}
     wanted = {item["id"]: item for item in new}
-    costs = invoice_discounts.net_amounts(engine, new, discounts)
+    costs = invoice_discounts.net_amounts(engine, new, discounts, currency=subscription["currency"])
     found = []
     for item_id in [*held, *(item_id for item_id in wanted if item_id not in held)]:
         before, after = held.get(item_id), wanted.get(item_id)
@@ -99,14 +99,15 @@ def _part(
     return [
         Billable(
             amount=share,
-            currency=item["price"]["currency"],
+            currency=subscription["currency"],
             description=f"{word} {billables.named(engine, item)} after {day}",
             start=at,
             end=end,
             quantity=item["quantity"],
-            price=item["price"],
+            price=price_currencies.of(engine, item["price"], subscription["currency"]),
             subscription=subscription["id"],
             subscription_item=item["id"],
+            tax_rates=billables.rates_of(item),
             is_proration=True,
             is_discountable=False,
         )

@@ -41,6 +41,8 @@ def add(engine: Engine, params: dict[str, Any]) -> StripeObject:
     automatic = params.get("automatic_payment_methods")
     if automatic is None and types is None:
         automatic = {"enabled": True}
+    if automatic is not None:
+        automatic = {"allow_redirects": "always", **automatic}
     intent = engine.state.add(
         {
             "id": intent_id,
@@ -122,6 +124,9 @@ def attempt(engine: Engine, intent: StripeObject) -> None:
     notes["is_set_up"] = True
     intent["status"] = "succeeded"
     engine.emit("setup_intent.succeeded", intent)
+    then = engine.state.notes[intent["id"]].pop("then", None)
+    if then is not None:
+        then(intent)
 
 
 def authenticate(engine: Engine, intent_id: str, *, succeeds: bool = True) -> StripeObject:

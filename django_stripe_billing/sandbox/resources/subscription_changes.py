@@ -19,6 +19,7 @@ from . import (
     prorations,
     splits,
     subscription_items,
+    tax_rates,
 )
 from .metadata import take
 from .subscription_endings import TERMINAL, UPDATED
@@ -64,7 +65,7 @@ def change(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
     with engine.changing(subscription, UPDATED):
         take(subscription, params, "description", "days_until_due", "collection_method")
         _take_details(engine, subscription, params)
-        if "items" in params or wanted.starts_anew:
+        if params.keys() & {"items", "add_invoice_items"} or wanted.starts_anew:
             waits = behavior == "default_incomplete"
             plan_changes.apply(engine, subscription, wanted, waits_for_payment=waits)
         schedule = engine.state.objects.get(subscription["schedule"] or "")
@@ -99,7 +100,6 @@ def _check(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -
             f" `{subscription['schedule']}`, and updating any cancelation behavior directly is not"
             " allowed. Please update the schedule instead."
         )
-    subscription_items.check_taxes(params, name="default_tax_rates")
     splits.check(engine, {**{name: subscription[name] for name in splits.NAMES}, **params})
     trial_end = params.get("trial_end")
     if isinstance(trial_end, int) and trial_end <= engine.now:
@@ -138,6 +138,9 @@ def _is_payable(
 def _take_details(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> None:
     if "discounts" in params:
         discounts.set_on_subscription(engine, subscription, params["discounts"])
+    if "default_tax_rates" in params:
+        name = "default_tax_rates"
+        subscription[name] = tax_rates.named(engine, params[name], param=name)
     given = params.get("cancellation_details") or {}
     subscription["cancellation_details"].update(
         {key: value or None for key, value in given.items()}
@@ -155,6 +158,9 @@ def _take_details(engine: Engine, subscription: StripeObject, params: dict[str, 
     if payments.get("save_default_payment_method"):
         name = "save_default_payment_method"
         subscription["payment_settings"][name] = payments[name]
+    for name in ("payment_method_options", "payment_method_types"):
+        if name in payments:
+            subscription["payment_settings"][name] = payments[name] or None
     splits.take(subscription, params)
     if "trial_settings" in params:
         subscription["trial_settings"] = params["trial_settings"]

@@ -13,7 +13,16 @@ from ..routes import Call, Operation
 from ..state import StripeObject
 from .subscription_changes import change
 
-OF_ITEM = {"metadata", "price", "plan", "quantity", "deleted", "discounts", "tax_rates"}
+OF_ITEM = {
+    "metadata",
+    "price",
+    "price_data",
+    "plan",
+    "quantity",
+    "deleted",
+    "discounts",
+    "tax_rates",
+}
 OF_SUBSCRIPTION = {"payment_behavior", "proration_behavior", "proration_date", "off_session"}
 
 

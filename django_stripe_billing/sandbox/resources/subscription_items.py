@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError, missing
 from ..periods import period_around
 from ..state import StripeObject
-from . import prices
+from . import price_currencies, prices, tax_rates
 from .metadata import merged
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def build(engine: Engine, given: dict[str, Any], *, subscription_id: str, at: st
         "price": price,
         "quantity": _quantity(price, given, at=at),
         "subscription": subscription_id,
-        "tax_rates": [],
+        "tax_rates": tax_rates.named(engine, given.get("tax_rates"), param=f"{at}[tax_rates]"),
     }
 
 
@@ -48,17 +48,20 @@ def check(given: dict[str, Any], *, at: str) -> None:
             "The sandbox discounts subscriptions as a whole, and not single items.",
             param=f"{at}[discounts]",
         )
-    check_taxes(given, name="tax_rates", at=at)
 
 
 def check_taxes(given: dict[str, Any], *, name: str, at: str = "") -> None:
-    """There are no tax rates in the sandbox. Raises SandboxError."""
+    """Schedules have no tax rates in the sandbox. Raises SandboxError."""
     for rate in given.get(name) or []:
         raise missing("tax rate", rate, param=f"{at}[{name}]" if at else name, status=400)
 
 
 def _price(engine: Engine, given: dict[str, Any], *, at: str) -> StripeObject:
     name = given.get("price") or given.get("plan")
+    if "price_data" in given:
+        if name:
+            raise SandboxError("Pass one of price and price_data.", param=f"{at}[price]")
+        return prices.inline(engine, given["price_data"], at=f"{at}[price_data]")
     if not name:
         raise SandboxError(
             f"Missing required param: {at}[price].",
@@ -110,12 +113,9 @@ def change(
                 raise SandboxError(
                     "Cannot add multiple subscription items with the same price.", param=at
                 )
-            if added["price"]["currency"] != subscription["currency"]:
-                raise SandboxError(
-                    "The price specified must have the currency of the subscription"
-                    f" ({subscription['currency']}).",
-                    param=f"{at}[price]",
-                )
+            price_currencies.of(
+                engine, added["price"], subscription["currency"], param=f"{at}[price]"
+            )
             start_period(
                 [added],
                 start=engine.now,
@@ -130,7 +130,8 @@ def change(
         if entry.get("deleted"):
             items.remove(item)
             continue
-        interval_changed |= _change_one(engine, item, entry, at=at)
+        currency = subscription["currency"]
+        interval_changed |= _change_one(engine, item, entry, currency=currency, at=at)
     if not items:
         raise SandboxError("A subscription must have at least one active item.", param="items")
     if len(items) > MOST:
@@ -138,17 +139,14 @@ def change(
     return interval_changed
 
 
-def _change_one(engine: Engine, item: StripeObject, entry: dict[str, Any], *, at: str) -> bool:
+def _change_one(
+    engine: Engine, item: StripeObject, entry: dict[str, Any], *, currency: str, at: str
+) -> bool:
     check(entry, at=at)
     interval_changed = False
-    if entry.get("price") or entry.get("plan"):
+    if entry.keys() & {"price", "plan", "price_data"}:
         price = _price(engine, entry, at=at)
-        if price["currency"] != item["price"]["currency"]:
-            raise SandboxError(
-                "The price specified must have the currency of the subscription"
-                f" ({item['price']['currency']}).",
-                param=f"{at}[price]",
-            )
+        price_currencies.of(engine, price, currency, param=f"{at}[price]")
         old = item["price"]["recurring"]
         new = price["recurring"]
         interval_changed = (old["interval"], old["interval_count"]) != (
@@ -159,6 +157,9 @@ def _change_one(engine: Engine, item: StripeObject, entry: dict[str, Any], *, at
         item["quantity"] = _quantity(price, entry, at=at)
     elif "quantity" in entry:
         item["quantity"] = _quantity(item["price"], entry, at=at)
+    if "tax_rates" in entry:
+        param = f"{at}[tax_rates]"
+        item["tax_rates"] = tax_rates.named(engine, entry["tax_rates"], param=param)
     if "metadata" in entry:
         item["metadata"] = merged(item["metadata"], entry["metadata"])
     return interval_changed

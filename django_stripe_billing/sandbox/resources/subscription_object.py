@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SandboxError
 from ..periods import DAY
 from ..state import StripeObject
-from . import payment_methods, splits, subscription_items
+from . import (
+    billing_anchors,
+    payment_methods,
+    price_currencies,
+    splits,
+    subscription_items,
+    tax_rates,
+)
 from .metadata import merged
 from .upcoming_invoices import period_end
 
@@ -15,11 +22,14 @@ if TYPE_CHECKING:
     from ..engine import Engine
 
 
-def _trial_end(engine: Engine, params: dict[str, Any]) -> int | None:
+def _trial_end(engine: Engine, params: dict[str, Any], items: list[StripeObject]) -> int | None:
     if "trial_period_days" in params:
         if params["trial_period_days"] < 1:
             raise SandboxError("Invalid integer", param="trial_period_days")
         return engine.now + int(params["trial_period_days"]) * DAY
+    if params.get("trial_from_plan"):
+        days = max(item["price"]["recurring"]["trial_period_days"] or 0 for item in items)
+        return engine.now + days * DAY if days else None
     trial_end = params.get("trial_end")
     if trial_end in {None, "now", ""}:
         return None
@@ -38,6 +48,15 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         )
         for index, entry in enumerate(params["items"])
     ]
+    currency = price_currencies.chosen(
+        engine,
+        [item["price"] for item in items],
+        asked=params.get("currency"),
+        customer=engine.state.objects[customer_id]["currency"],
+    )
+    for index, item in enumerate(items):
+        param = f"items[{index}][price]"
+        price_currencies.of(engine, item["price"], currency, param=param)
     method_id = None
     if params.get("default_payment_method"):
         method = payment_methods.resolve(
@@ -45,15 +64,13 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         )
         payment_methods.attach_to(engine, method, customer_id, param="default_payment_method")
         method_id = method["id"]
-    trial_end = _trial_end(engine, params)
-    anchor = params.get("billing_cycle_anchor") or trial_end or now
-    if anchor < now:
-        raise SandboxError("billing_cycle_anchor must be in the future.")
-    subscription_items.start_period(items, start=now, anchor=anchor, end=trial_end or 0)
+    trial_end = _trial_end(engine, params, items)
+    anchor = billing_anchors.anchor_of(engine, params, trial_end=trial_end)
+    began = billing_anchors.begin_items(engine, items, params, anchor=anchor, trial_end=trial_end)
     settings = params.get("trial_settings") or {"end_behavior": {}}
     missing_payer = settings["end_behavior"].get("missing_payment_method", "create_invoice")
     payments = params.get("payment_settings") or {}
-    mode = (params.get("billing_mode") or {}).get("type", "flexible")
+    mode = params.get("billing_mode") or {"type": "flexible"}
     subscription: StripeObject = {
         "id": subscription_id,
         "object": "subscription",
@@ -61,8 +78,8 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         "application_fee_percent": params.get("application_fee_percent"),
         "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
         "billing_cycle_anchor": anchor,
-        "billing_cycle_anchor_config": None,
-        "billing_mode": {"type": mode, "flexible": None},
+        "billing_cycle_anchor_config": params.get("billing_cycle_anchor_config"),
+        "billing_mode": {"type": mode["type"], "flexible": mode.get("flexible")},
         "billing_schedules": [],
         "billing_thresholds": None,
         "cancel_at": None,
@@ -71,13 +88,15 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         "cancellation_details": {"comment": None, "feedback": None, "reason": None},
         "collection_method": params.get("collection_method", "charge_automatically"),
         "created": now,
-        "currency": items[0]["price"]["currency"],
+        "currency": currency,
         "customer": customer_id,
         "customer_account": None,
         "days_until_due": params.get("days_until_due"),
         "default_payment_method": method_id,
         "default_source": None,
-        "default_tax_rates": [],
+        "default_tax_rates": tax_rates.named(
+            engine, params.get("default_tax_rates"), param="default_tax_rates"
+        ),
         "description": params.get("description"),
         "discounts": [],
         "ended_at": None,
@@ -102,15 +121,15 @@ def build(engine: Engine, params: dict[str, Any], customer_id: str) -> StripeObj
         "on_behalf_of": params.get("on_behalf_of"),
         "pause_collection": None,
         "payment_settings": {
-            "payment_method_options": None,
-            "payment_method_types": None,
+            "payment_method_options": payments.get("payment_method_options") or None,
+            "payment_method_types": payments.get("payment_method_types") or None,
             "save_default_payment_method": payments.get("save_default_payment_method") or "off",
         },
         "pending_invoice_item_interval": None,
         "pending_setup_intent": None,
         "pending_update": None,
         "schedule": None,
-        "start_date": now,
+        "start_date": began,
         "status": "trialing" if trial_end else "active",
         "status_details": None,
         "test_clock": None,

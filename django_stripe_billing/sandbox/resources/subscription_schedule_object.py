@@ -127,6 +127,7 @@ def _item(engine: Engine, entry: dict[str, Any], *, at: str) -> StripeObject:
     if not price["active"]:
         raise SandboxError(subscription_items.INACTIVE, param=f"{at}[price]")
     subscription_items.check(entry, at=at)
+    subscription_items.check_taxes(entry, name="tax_rates", at=at)
     return item(price, entry.get("quantity", 1), metadata=entry.get("metadata") or {})
 
 

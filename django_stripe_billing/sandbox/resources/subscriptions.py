@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SandboxError
+from ..errors import SandboxError, missing_parameter
 from ..lists import created_in, equal, is_shown, paginate
 from ..routes import Call, Operation
 from ..state import StripeObject
 from . import (
-    active_entitlements,
-    billables,
-    billing,
     customer_currency,
     discounts,
-    dunning,
-    invoice_discounts,
-    invoice_items,
-    invoice_object,
+    first_invoices,
     invoices,
     lifecycle,
     payment_methods,
+    pending_setup_intents,
+    prices,
     splits,
     subscription_items,
     subscription_object,
@@ -38,31 +34,38 @@ MOST_PER_CUSTOMER = 500
 
 
 def create(call: Call) -> StripeObject:
-    return add(call.engine, call.params)
+    return add(call.engine, call.params, sets_up=True)
 
 
-def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -> StripeObject:
+def add(
+    engine: Engine,
+    params: dict[str, Any],
+    *,
+    is_scheduled: bool = False,
+    sets_up: bool = False,
+) -> StripeObject:
     """A new subscription, billed at once unless it begins with a trial.
 
     `is_scheduled`: a schedule starts it, so that its first invoice is a draft for an hour.
+    `sets_up`: without a payment now, a setup intent asks for what later ones need.
 
     Raises SandboxError, with nothing created, for bad parameters and where the first payment
     must succeed and does not.
     """
     state = engine.state
-    customer = state.get("customer", params.get("customer", ""), param="customer", status=400)
+    if not params.get("customer"):
+        raise missing_parameter("customer")
+    customer = state.get("customer", params["customer"], param="customer", status=400)
     _check(engine, params, customer["id"])
     subscription = subscription_object.build(engine, params, customer["id"])
     items = subscription["items"]["data"]
     if len({item["price"]["id"] for item in items}) < len(items):
         raise SandboxError("Cannot add multiple subscription items with the same price.")
-    if len({item["price"]["currency"] for item in items}) > 1:
-        raise SandboxError("All prices of a subscription have one currency.", param="items")
     customer_currency.check(engine, customer["id"], subscription["currency"])
     behavior = params.get("payment_behavior", "allow_incomplete")
     payer = invoices.payer(engine, subscription)
     is_charged = payer is not None and payment_methods.is_charged(engine, payer)
-    amount_due = _first_amount_due(engine, subscription, params)
+    amount_due = first_invoices.amount_due(engine, subscription, params)
     needs_payment = (
         subscription["collection_method"] == "charge_automatically"
         and amount_due > 0
@@ -77,88 +80,18 @@ def add(engine: Engine, params: dict[str, Any], *, is_scheduled: bool = False) -
     if needs_payment and behavior == "error_if_incomplete" and not is_charged:
         raise payment_methods.refusal(engine, payer)
     state.add(subscription)
+    for item in items:
+        prices.keep(engine, item["price"])
     state.subscriptions_of[customer["id"]].append(subscription["id"])
     customer["currency"] = customer["currency"] or subscription["currency"]
     discounts.set_on_subscription(engine, subscription, params.get("discounts"))
-    _begin(engine, subscription, params, is_scheduled=is_scheduled)
+    first_invoices.bill(engine, subscription, params, is_scheduled=is_scheduled)
+    if sets_up and amount_due <= 0:
+        pending_setup_intents.offer(engine, subscription, payer=payer)
     engine.emit("customer.subscription.created", subscription)
     lifecycle.warn_of_trial_end(engine, subscription)
     lifecycle.schedule(engine, subscription)
     return subscription
-
-
-def _is_free(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> bool:
-    """Whether the first period costs nothing: a trial, or an unbilled part until the anchor."""
-    is_late = subscription["billing_cycle_anchor"] > engine.now
-    return subscription["status"] == "trialing" or (
-        is_late and params.get("proration_behavior") == "none"
-    )
-
-
-def _first_amount_due(engine: Engine, subscription: StripeObject, params: dict[str, Any]) -> int:
-    is_free = _is_free(engine, subscription, params)
-    pending = invoice_items.pending(
-        engine,
-        subscription["customer"],
-        subscription_id=None,
-        currency=subscription["currency"],
-    )
-    content = [
-        *(billables.of_invoice_item(engine, entry) for entry in pending),
-        *_added(engine, subscription, params),
-        *(
-            billables.for_period(engine, subscription, item, is_free=is_free)
-            for item in subscription["items"]["data"]
-        ),
-    ]
-    customer = engine.state.objects[subscription["customer"]]
-    preview = invoice_object.build(
-        engine,
-        customer,
-        content,
-        reason="subscription_create",
-        subscription=subscription,
-        currency=subscription["currency"],
-        is_kept=False,
-        discounts=invoice_discounts.wanted(engine, customer, subscription, params, at=engine.now),
-    )
-    return int(preview["amount_due"])
-
-
-def _begin(
-    engine: Engine, subscription: StripeObject, params: dict[str, Any], *, is_scheduled: bool
-) -> None:
-    """The first invoice, at once: for the first period, or for nothing while a trial runs."""
-    waits = params.get("payment_behavior") == "default_incomplete"
-    invoice = billing.bill(
-        engine,
-        subscription,
-        reason="subscription_create",
-        items=subscription["items"]["data"],
-        extra=_added(engine, subscription, params),
-        is_free=_is_free(engine, subscription, params),
-        is_at_once=not is_scheduled,
-        is_retried=is_scheduled,
-        waits_for_payment=waits,
-    )
-    if (
-        subscription["status"] != "trialing"
-        and subscription["collection_method"] == "charge_automatically"
-        and invoice is not None
-        and invoice["status"] == "open"
-    ):
-        subscription["status"] = "incomplete"
-    dunning.watch(engine, invoice)
-    active_entitlements.take_features(engine, subscription)
-
-
-def _added(
-    engine: Engine, subscription: StripeObject, params: dict[str, Any]
-) -> list[billables.Billable]:
-    return [
-        invoice_items.read(engine, entry, currency=subscription["currency"])
-        for entry in params.get("add_invoice_items") or []
-    ]
 
 
 def _check(engine: Engine, params: dict[str, Any], customer_id: str) -> None:
@@ -170,8 +103,13 @@ def _check(engine: Engine, params: dict[str, Any], customer_id: str) -> None:
         raise SandboxError(
             f"A subscription has at most {subscription_items.MOST} items.", param="items"
         )
-    subscription_items.check_taxes(params, name="default_tax_rates")
     splits.check(engine, params)
+    if params.get("payment_behavior") == "pending_if_incomplete":
+        raise SandboxError(
+            "`pending_if_incomplete` is only used with updates and cannot be passed when creating a"
+            " subscription.",
+            param="payment_behavior",
+        )
     if "trial_period_days" in params and "trial_end" in params:
         raise SandboxError("You may only specify one of trial_end and trial_period_days.")
     if params.get("collection_method") == "send_invoice" and params.get("days_until_due") is None:

@@ -37,6 +37,16 @@ def named_by(state: State, ids: tuple[str, ...], params: dict[str, Any]) -> str 
     for object_id in [*ids, *_strings(named)]:
         if object_id in state.clock_of:
             return state.clock_of[object_id]
+        if object_id.startswith("si_"):
+            return _of_item(state, object_id)
+    return None
+
+
+def _of_item(state: State, item_id: str) -> str | None:
+    """The clock of the subscription that an item belongs to."""
+    for subscription in state.all("subscription"):
+        if any(item["id"] == item_id for item in subscription["items"]["data"]):
+            return state.clock_of.get(subscription["id"])
     return None
 
 
