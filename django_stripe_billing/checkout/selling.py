@@ -57,10 +57,13 @@ def check_quantity(price: Price, quantity: object) -> int:
         or isinstance(quantity, bool)
         or not terms.quantity_min <= quantity <= terms.quantity_max
     ):
-        raise QuantityError(
-            _("The quantity of %(price)s is from %(lowest)d to %(highest)d.")
-            % {"price": price, "lowest": terms.quantity_min, "highest": terms.quantity_max}
+        message = (
+            _("The quantity of %(price)s is always %(lowest)d.")
+            if terms.quantity_min == terms.quantity_max
+            else _("The quantity of %(price)s is from %(lowest)d to %(highest)d.")
         )
+        bounds = {"lowest": terms.quantity_min, "highest": terms.quantity_max}
+        raise QuantityError(message % {"price": price, **bounds})
     return quantity
 
 

@@ -84,6 +84,14 @@ def test_what_is_not_on_sale_is_400_and_stripe_is_not_asked(shop, stripe_sandbox
     assert stripe_sandbox.engine.requests == []
 
 
+@pytest.mark.parametrize(
+    ("price", "quantity", "said"),
+    [("pro_monthly", "11", "is from 1 to 10."), ("starter_monthly", "2", "is always 1.")],
+)
+def test_a_wrong_quantity_is_told_the_right_ones(shop, post, price, quantity, said):
+    assert f"The quantity of {price} {said}" in post(price=price, quantity=quantity).text
+
+
 def test_only_sold_prices_are_sellable(shop, settings):
     shop.add_price(shop.pro, 1, "withheld", sellable="false")
     shop.call(
