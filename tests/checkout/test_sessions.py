@@ -255,7 +255,7 @@ class TestBinding:
             error = {"type": "invalid_request_error", "param": given[0], "message": "Invalid"}
             return answer(400, {}, {"error": error})
 
-        details = {"email": "n/a", "name": "x" * 300}
+        details = {"email": "n/a" if "email" in refused else "a@example.com", "name": "x" * 300}
         http = {"HTTP_CLIENT": CallableHTTPClient(handle), "CUSTOMER_DETAILS": lambda _: details}
         for name, value in http.items():
             monkeypatch.setitem(settings.STRIPE_BILLING, name, value)

@@ -115,7 +115,7 @@ def test_a_gate_says_that_a_payment_is_missing(in_state, user, subscriber):
 def test_who_takes_no_html_gets_djangos_own_refusal(in_state, user):
     from django.core.exceptions import PermissionDenied
 
-    with pytest.raises(PermissionDenied, match="does not include export"):
+    with pytest.raises(PermissionDenied, match="This needs a plan with export"):
         ask(user, accept="application/json")
 
 
