@@ -6,6 +6,7 @@ They are answered in endive, whatever they speak. https://docs.stripe.com/change
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum, auto
 from typing import Any
 
 ENDIVE = "2026-09-30"
@@ -14,9 +15,36 @@ Given = dict[str, Any]
 UI_MODES = {"hosted": "hosted_page", "embedded": "embedded_page", "custom": "elements"}
 
 
-def is_older(headers: Mapping[str, str]) -> bool:
-    """Whether a request, by its lowered headers, is not written for endive."""
-    return headers.get("stripe-version", "")[: len(ENDIVE)] < ENDIVE
+OLDER_WORDS = frozenset({"coupon", "iterations", "jp_bank_account", "payment_method_types"})
+"""Parameters and values that endive no longer knows, and the command line tool still sends."""
+
+
+class Tolerance(Enum):
+    """What may stand in a request besides what endive knows."""
+
+    NOTHING = auto()
+    """It is written for endive."""
+    OLDER_WORDS = auto()
+    """It names no version."""
+    ANY_NAME = auto()
+    """It names an older version, and we do not know which parameters that had."""
+
+    def passes_name(self, name: str) -> bool:
+        """Whether a parameter is taken as it is."""
+        return self is Tolerance.ANY_NAME or self.passes_value(name)
+
+    def passes_value(self, value: object) -> bool:
+        """Whether one of a set of values is."""
+        is_word = isinstance(value, str) and value in OLDER_WORDS
+        return is_word and self is not Tolerance.NOTHING
+
+
+def tolerance(headers: Mapping[str, str]) -> Tolerance:
+    """By a request's lowered headers."""
+    version = headers.get("stripe-version")
+    if version is None:
+        return Tolerance.OLDER_WORDS
+    return Tolerance.ANY_NAME if version[: len(ENDIVE)] < ENDIVE else Tolerance.NOTHING
 
 
 def _promotion(given: Given) -> Given:

@@ -1,7 +1,7 @@
 """Which parameters an operation takes, and of which type: `parameters.json` holds stripe-python's.
 
-A client that names an older Stripe-Version, or none (the command line tool), is read tolerantly:
-what the schema knows is converted, the rest passes as it came.
+A client that names no Stripe-Version (the command line tool) may use some older words, one that
+names an older version any parameter: what the schema knows is converted, they pass as they came.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from .errors import InvalidParameterError
-from .older_versions import as_endive
+from .older_versions import Tolerance, as_endive
 
 Schema = dict[str, Any]
 
@@ -37,7 +37,7 @@ def _tables() -> dict[str, Any]:
     return tables
 
 
-def read(operation: str, given: dict[str, Any], *, is_tolerant: bool) -> dict[str, Any]:
+def read(operation: str, given: dict[str, Any], *, tolerance: Tolerance) -> dict[str, Any]:
     """The parameters of a request, converted from form strings to their types.
 
     `''` unsets, where Stripe's types allow it, and is kept as ''. Raises InvalidParameterError.
@@ -45,7 +45,7 @@ def read(operation: str, given: dict[str, Any], *, is_tolerant: bool) -> dict[st
     fields = _tables()["operations"].get(operation)
     if fields is None:
         return given
-    if is_tolerant:
+    if tolerance is not Tolerance.NOTHING:
         given = as_endive(operation, given)
     elif "payment_method_types" in given and operation in NO_LONGER_TAKE_TYPES:
         raise InvalidParameterError(
@@ -53,12 +53,12 @@ def read(operation: str, given: dict[str, Any], *, is_tolerant: bool) -> dict[st
             code="payment_method_types_no_longer_supported",
             param="payment_method_types",
         )
-    return _Reader(is_tolerant=is_tolerant).fields(fields, given, at="")
+    return _Reader(tolerance).fields(fields, given, at="")
 
 
 class _Reader:
-    def __init__(self, *, is_tolerant: bool) -> None:
-        self._is_tolerant = is_tolerant
+    def __init__(self, tolerance: Tolerance) -> None:
+        self._tolerance = tolerance
 
     def fields(self, fields: dict[str, Schema], given: Any, *, at: str) -> dict[str, Any]:
         if not isinstance(given, dict):
@@ -67,7 +67,7 @@ class _Reader:
         for name, value in given.items():
             path = f"{at}[{name}]" if at else name
             if name not in fields:
-                if not self._is_tolerant:
+                if not self._tolerance.passes_name(name):
                     raise InvalidParameterError(
                         f"Received unknown parameter: {path}", code="parameter_unknown", param=path
                     )
@@ -118,7 +118,7 @@ class _Reader:
         return value
 
     def _enum(self, schema: Schema, value: Any, at: str) -> str:
-        if value not in schema["values"] and not (self._is_tolerant and isinstance(value, str)):
+        if value not in schema["values"] and not self._tolerance.passes_value(value):
             allowed = ", ".join(schema["values"])
             raise InvalidParameterError(f"Invalid {at}: must be one of {allowed}", param=at)
         return str(value)

@@ -17,7 +17,7 @@ from .errors import InvalidParameterError, SandboxError
 from .expand import expand
 from .faults import Fault
 from .idempotency import Keys
-from .older_versions import is_older
+from .older_versions import Tolerance, tolerance
 from .resources import INCLUDE, ROUTES, test_clocks
 from .routes import Call, match
 from .state import StripeObject
@@ -127,10 +127,11 @@ class Requests:
         if found is None:
             raise InvalidParameterError(f"Unrecognized request URL ({method}: {path}).", status=404)
         route, ids = found
-        is_tolerant = is_older(headers)
+        allowed = tolerance(headers)
         given = form.decode(body if method == "POST" else query)
-        params = parameters.read(route.name, given, is_tolerant=is_tolerant)
+        params = parameters.read(route.name, given, tolerance=allowed)
         paths = params.pop("expand", None) or []
+        is_tolerant = allowed is not Tolerance.NOTHING
         call = Call(engine=self._engine, ids=ids, params=params, is_tolerant=is_tolerant)
         with self._engine.on_clock(test_clocks.named_by(self._engine.state, ids, params)):
             answer = copy.deepcopy(route.operation(call))

@@ -3,6 +3,7 @@
 import pytest
 
 from django_stripe_billing.sandbox import SandboxError
+from django_stripe_billing.sandbox.older_versions import Tolerance
 from django_stripe_billing.sandbox.parameters import read as read_parameters
 from django_stripe_billing.subscriptions import change_plan, change_quantity
 from django_stripe_billing.subscriptions.phases import (
@@ -137,7 +138,7 @@ def test_everything_that_a_phase_shows_is_what_stripe_takes_again():
 def test_the_sdk_knows_each_of_these_parameters():
     """Read by the types of stripe-python: an unknown or a wrong one raises."""
     operation = "POST /v1/subscription_schedules/{id}"
-    read_parameters(operation, wired({"phases": [later_again(PHASE)]}), is_tolerant=False)
+    read_parameters(operation, wired({"phases": [later_again(PHASE)]}), tolerance=Tolerance.NOTHING)
 
 
 def wired(value):
