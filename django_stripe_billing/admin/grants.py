@@ -20,7 +20,7 @@ from ..models import Feature, ManualGrant
 from ..rules.json_values import LARGEST_INTEGER
 from .doing import Deed, DeedForm, DoingAdmin, Done, MomentInput
 from .linking import SubscriberForm
-from .searching import subscriber_search_fields
+from .searching import customer_search_fields, subscriber_search_fields
 
 
 class ReasonForm(DeedForm):
@@ -157,6 +157,9 @@ class ManualGrantAdmin(DoingAdmin):
     list_filter = ["feature", "granted_at", "until", "revoked_at"]
     list_select_related = ["customer__subscriber", "feature"]
     readonly_fields = ["is_running"]
+
+    def get_quick_search(self, request: HttpRequest) -> list[str]:
+        return customer_search_fields("customer__")
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         names = subscriber_search_fields("customer__subscriber")
