@@ -37,7 +37,7 @@ def documented(operation: Operation) -> Callable[[Method], Method]:
     """Declare what a view's `get` or `post` does."""
 
     def declare(method: Method) -> Method:
-        method.operation = operation  # type: ignore[attr-defined]
+        method.operation = operation  # type: ignore[attr-defined]  # read below
         return method
 
     return declare

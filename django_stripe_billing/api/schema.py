@@ -38,7 +38,7 @@ _STATUS_OF = {code: status for _, status, code in ANSWERS} | {
 }
 
 
-class BillingViews(OpenApiViewExtension):  # type: ignore[no-untyped-call]
+class BillingViews(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # registers itself
     """All views of ours."""
 
     target_class = "django_stripe_billing.api.views.BillingAPIView"
